@@ -1,0 +1,138 @@
+"""The published warehouse: a read-only copy for readers, replaced whole by an atomic rename.
+
+Readers that hold the earlier copy open keep it, because the rename leaves their file in place until they close it.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from qa_pipeline.errors import HomeError
+from qa_pipeline.landing import quote_name, quote_text
+from qa_pipeline.settings import Home
+
+PUBLISHED_SCHEMAS = ("marts", "tallies", "ops", "quarantine", "config")
+_PRIVATE_TABLES = frozenset({"ops.dirty", "ops.definitions"})
+
+DESCRIPTIONS: dict[str, str] = {
+    "ops.ledger": "One row per landed file: where its rows are. rows_landed = validated + quarantined + superseded.",
+    "ops.rule_results": "One row per rule and partition: how many rows it checked and how many failed it.",
+    "ops.partitions": "One row per landed partition: loaded, or blocked with the rule that stopped it.",
+    "ops.superseded": "Rows that a later delivery of the same key in the same partition replaced.",
+    "ops.late": "Rows that came more than restate_days after the decision they belong to, and change no figure.",
+    "quarantine.quarantined_rows": "Every row in quarantine, of all feeds, verbatim, with the rules that it fails.",
+    "quarantine.quarantined_files": "Files that were quarantined whole: unreadable, or in a partition on hold.",
+    "tallies.label_counts": "Decisions per day, market, queue, rater kind, vendor, model version and label.",
+    "tallies.unit_patterns": "Units of agreement per day, market, queue and pattern of ratings (sorted, by commas).",
+    "tallies.outcome_counts": "Decisions per day, rater, label and reference label; weights are sums of 1/p in ppm.",
+    "tallies.score_hist": "Scores per day, model version, label and log-linear bin; sums in parts per million.",
+    "tallies.review_counts": "QA reviews per date of the decision judged, rater and error; weights in ppm.",
+    "tallies.appeal_counts": "Appeals per date of the decision appealed, vendor, label and outcome.",
+    "config.settings": "Settings that the figures depend on.",
+    "config.markets": "Markets and the time zone whose date is the business date.",
+    "config.queues": "Queues and the scale of their labels.",
+    "config.labels": "Labels of each queue, whether they violate policy, and their severity weight.",
+    "config.targets": "Targets by metric; * stands for every market, queue or vendor.",
+}
+COLUMN_DESCRIPTIONS: dict[str, str] = {
+    "business_date": "Market-local date of the decision (rows: of the folder they were delivered in).",
+    "market": "Market code; ALL and CROSS are roll-ups.",
+    "queue": "Queue code; ALL is the roll-up.",
+    "replicate": "Jackknife group of the item, 0 to 19.",
+    "n": "Count.",
+    "weight_ppm": "Sum of 1/inclusion probability, parts per million.",
+    "weight_sq_ppm": "Sum of 1/inclusion probability squared, parts per million.",
+    "rule_ids": "Rules that the row fails; see docs/rules.md.",
+    "row_json": "The row as it was delivered.",
+    "layer": "validated: a rule of its own partition; facts: a rule across dates.",
+    "file_name": "Landed file.",
+    "row_number": "Row of the file, from 1, header not counted.",
+    "rows_landed": "Rows that the file holds.",
+    "rows_validated": "Rows that figures are made from.",
+    "rows_quarantined": "Rows that a rule took out.",
+    "rows_superseded": "Rows replaced by a later delivery of the same key.",
+    "pattern": "The unit's ratings, sorted and joined by commas.",
+    "n_raters": "Ratings of the unit.",
+    "bin": "Log-linear score bin, 0 to 2047, rising with the score.",
+}
+
+
+def publish(con: duckdb.DuckDBPyConnection, home: Home) -> Path:
+    """Copy marts, tallies, ops, quarantine and config into a new file and rename it to `published/warehouse.duckdb`.
+
+    Raises HomeError when the folder cannot be written.
+    """
+    target = home.published
+    fresh = target.with_name(".warehouse.duckdb.new")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+    except OSError as err:
+        message = f"{target.parent} cannot be written ({err.strerror}): mend it and run again."
+        raise HomeError(message) from err
+    try:
+        con.execute(f"attach {quote_text(str(fresh))} as published")
+    except duckdb.Error as err:
+        reason = str(err).strip().splitlines()[0]
+        message = f"{target.parent} cannot be written: {reason}"
+        raise HomeError(message) from err
+    try:
+        _copy(con)
+    finally:
+        con.execute("detach published")
+    fresh.replace(target)
+    fresh.with_name(fresh.name + ".wal").unlink(missing_ok=True)
+    return target
+
+
+def _copy(con: duckdb.DuckDBPyConnection) -> None:
+    tables = con.execute(
+        "select schema_name, table_name, comment from duckdb_tables() where database_name = current_database() "
+        "and not temporary order by all"
+    ).fetchall()
+    for schema in PUBLISHED_SCHEMAS:
+        con.execute(f"create schema if not exists published.{schema}")
+    for schema, table, comment in tables:
+        name = f"{schema}.{table}"
+        if schema not in PUBLISHED_SCHEMAS or name in _PRIVATE_TABLES:
+            continue
+        con.execute(f"create table published.{name} as select * from {name} order by all")  # noqa: S608 - our tables
+        _comment(con, "table", f"published.{name}", DESCRIPTIONS.get(name) or comment)
+        _comment_columns(con, schema=schema, table=table)
+    views = con.execute(
+        "select sql from duckdb_views() where schema_name = 'quarantine' and database_name = current_database()"
+    ).fetchall()
+    for (sql,) in views:
+        con.execute("use published")
+        try:
+            con.execute(sql)
+        finally:
+            con.execute("use warehouse")
+    _comment(con, "view", "published.quarantine.quarantined_rows", DESCRIPTIONS["quarantine.quarantined_rows"])
+
+
+def _comment_columns(con: duckdb.DuckDBPyConnection, *, schema: str, table: str) -> None:
+    columns = con.execute(
+        "select column_name, comment from duckdb_columns() where database_name = current_database() "
+        "and schema_name = ? and table_name = ?",
+        [schema, table],
+    ).fetchall()
+    for column, comment in columns:
+        text = comment or COLUMN_DESCRIPTIONS.get(column)
+        _comment(con, "column", f"published.{schema}.{table}.{quote_name(column)}", text)
+
+
+def _comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None) -> None:
+    if text:
+        con.execute(f"comment on {kind} {name} is {quote_text(text)}")
+
+
+def open_published(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the published warehouse for reading.
+
+    Raises HomeError when nothing was published yet.
+    """
+    if not home.published.exists():
+        message = f"{home.published} does not exist yet: run `qa-pipeline run` first."
+        raise HomeError(message)
+    return duckdb.connect(str(home.published), read_only=True)

@@ -1,0 +1,134 @@
+"""What a changed partition makes stale: which fact and tally, of which dates, has to be rebuilt.
+
+A fact of one date is made from rows that share an item (or an annotator's roster) with it. So a changed partition
+touches the dates, from `restate_days` before it on, on which one of its items occurs. It is marked twice, before its
+old rows go and after its new rows are in: what moves is stale at its old and at its new date. Rebuilding is
+`restating`.
+"""
+
+from datetime import date
+
+import duckdb
+
+# Name of a fact or tally -> the feeds that can give it rows of a date of their own.
+NODE_FEEDS: dict[str, tuple[str, ...]] = {
+    "rejected_labels": ("labels",),
+    "ratings": ("labels",),
+    "reviews": ("reviews",),
+    "appeals": ("appeals",),
+    "reference_events": ("gold", "labels", "reviews"),
+    "label_outcomes": ("labels",),
+    "prediction_outcomes": ("predictions",),
+    "late": ("labels", "reviews", "appeals"),
+    "label_counts": ("labels", "predictions"),
+    "score_hist": ("predictions",),
+    "unit_patterns": ("labels",),
+    "outcome_counts": ("labels", "predictions"),
+    "review_counts": ("labels", "predictions"),
+    "appeal_counts": ("labels", "predictions"),
+}
+
+
+def mark(con: duckdb.DuckDBPyConnection, nodes: tuple[str, ...], dates_sql: str, parameters: dict[str, object]) -> None:
+    """Mark `nodes` stale at every date that `dates_sql` (one DATE column) yields."""
+    used = {key: value for key, value in parameters.items() if f"${key}" in dates_sql}
+    for node in nodes:
+        con.execute(
+            f"insert into ops.dirty select distinct $node, s.* from ({dates_sql}) as s "  # noqa: S608 - our own SQL
+            "except select node, business_date from ops.dirty",
+            used | {"node": node},
+        )
+
+
+def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: date, restate_days: int) -> None:
+    """Mark whatever depends on the rows that the partition has at this moment."""
+    parameters: dict[str, object] = {"day": business_date, "restate_days": restate_days}
+    own = "select $day"
+    if feed == "labels":
+        mark(con, ("rejected_labels", "ratings", "label_outcomes", "label_counts", "late"), own, parameters)
+        _touched_items(con, "labels", parameters)
+        mark(con, ("ratings", "label_outcomes", "late"), _sharing("valid_labels"), parameters)
+        mark(con, ("reviews",), _sharing("valid_reviews", since="$day"), parameters)
+        mark(con, ("appeals",), _sharing("valid_appeals", since="$day"), parameters)
+        mark(con, ("rejected_labels",), _same_keys("valid_labels", "label_id"), parameters)
+        mark(con, ("reference_events",), own, parameters)
+        _touched_items(con, "labels", parameters, where="stage = 'expert'")
+        mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
+    elif feed == "predictions":
+        mark(con, ("label_counts", "score_hist", "prediction_outcomes"), own, parameters)
+        for table, node in (("valid_reviews", "reviews"), ("valid_appeals", "appeals")):
+            mark(con, (node,), _judging_predictions(table), parameters)
+    elif feed in ("gold", "reviews"):
+        mark(con, ("reference_events",), own, parameters)
+        _touched_items(con, feed, parameters)
+        mark(con, ("label_outcomes",), _sharing("valid_labels"), parameters)
+        mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
+        if feed == "reviews":
+            mark(con, ("reviews", "late"), own, parameters)
+            mark(con, ("reviews",), _sharing("valid_reviews", since="$day"), parameters)
+            mark(con, ("reviews",), _same_keys("valid_reviews", "review_id"), parameters)
+    elif feed == "appeals":
+        mark(con, ("appeals", "late"), own, parameters)
+        mark(con, ("appeals",), _same_keys("valid_appeals", "appeal_id"), parameters)
+    elif feed == "roster":
+        mark(con, ("rejected_labels",), _until_next_roster("valid_labels", 0), parameters)
+        mark(con, ("reviews",), _until_next_roster("valid_reviews", restate_days), parameters)
+
+
+def _touched_items(
+    con: duckdb.DuckDBPyConnection, feed: str, parameters: dict[str, object], where: str = "true"
+) -> None:
+    con.execute(
+        f"create or replace temp table touched_items as select distinct queue, item_id from validated.valid_{feed} "  # noqa: S608
+        f"where business_date = $day and {where}",
+        {"day": parameters["day"]},
+    )
+
+
+def _sharing(table: str, since: str = "$day - $restate_days") -> str:
+    """Dates of `table`, from `since` on, with a row on a touched item."""
+    return (
+        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        f"where v.business_date >= cast({since} as date) and exists (select 1 from touched_items as t "
+        "where t.item_id = v.item_id and t.queue = v.queue)"
+    )
+
+
+def _judging_predictions(table: str) -> str:
+    """Dates of reviews or appeals, from the day on, that name a prediction of the day's items."""
+    return (
+        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        "where v.business_date >= $day and v.target_kind = 'prediction' and exists "
+        "(select 1 from validated.valid_predictions as p where p.business_date = $day and p.item_id = v.item_id)"
+    )
+
+
+def _same_keys(table: str, key: str) -> str:
+    """Later dates, within restate_days, on which one of the day's keys is used again."""
+    return (
+        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        "where v.business_date > $day and v.business_date <= $day + $restate_days and exists "
+        f"(select 1 from validated.{table} as p where p.business_date = $day and p.{key} = v.{key})"
+    )
+
+
+def _until_next_roster(table: str, extra_days: int) -> str:
+    """Dates of `table` for which the day's roster is the one in force, and `extra_days` more."""
+    return (
+        f"select distinct v.business_date from validated.{table} as v where v.business_date >= $day "  # noqa: S608
+        "and v.business_date < coalesce((select min(r.business_date) from validated.valid_roster as r "
+        f"where r.business_date > $day), date '9999-12-31' - {extra_days}) + {extra_days}"
+    )
+
+
+def mark_changed_definitions(con: duckdb.DuckDBPyConnection, fingerprints: dict[str, str]) -> None:
+    """Mark every date of a node whose SQL, suite or settings differ from those of its last build."""
+    known = dict(con.execute("select node, fingerprint from ops.definitions").fetchall())
+    for node, fingerprint in fingerprints.items():
+        if known.get(node) == fingerprint:
+            continue
+        if node in known:
+            feeds = ", ".join(f"'{feed}'" for feed in NODE_FEEDS[node])
+            mark(con, (node,), f"select distinct business_date from ops.partitions where feed in ({feeds})", {})  # noqa: S608
+        con.execute("delete from ops.definitions where node = ?", [node])
+        con.execute("insert into ops.definitions values (?, ?)", [node, fingerprint])

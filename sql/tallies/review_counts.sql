@@ -1,0 +1,32 @@
+-- Purpose: defect rates.
+-- Grain: business date of the decision judged x market x queue x replicate x target kind x rater x vendor x site x
+--   label x verdict x error category x severity x sampling x content type x guideline version.
+-- Source: facts.reviews of labels and predictions, made at most restate_days after the decision.
+-- Units: n reviews; weights are sums of 1/p and 1/p^2 in parts per million.
+select
+    v.target_date as business_date,
+    v.target_market as market,
+    v.target_queue as queue,
+    v.replicate,
+    v.target_kind,
+    v.rater_kind,
+    v.target_rater as rater,
+    v.vendor,
+    v.site,
+    v.target_label as label,
+    v.verdict_label,
+    v.error_category,
+    v.severity,
+    v.sampling,
+    v.content_type,
+    v.guideline_version,
+    cast(count(*) as bigint) as n,
+    cast(sum(weight_ppm(v.inclusion_probability)) as bigint) as weight_ppm,
+    cast(sum(weight_sq_ppm(v.inclusion_probability)) as bigint) as weight_sq_ppm
+from facts.reviews as v
+where
+    v.target_date between $start_date and $end_date
+    and v.business_date between $start_date and $end_date + $restate_days
+    and v.business_date <= v.target_date + $restate_days
+    and v.target_kind in ('label', 'prediction')
+group by all
