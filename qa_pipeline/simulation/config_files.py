@@ -1,0 +1,65 @@
+"""The configuration that goes with the simulated operation: taxonomy, markets and targets as TOML.
+
+Only the texts are made here; `simulate` writes them, and never over a file that says something else.
+"""
+
+from qa_pipeline.simulation.operation import MARKETS, QUEUES, VENDORS
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def taxonomy_text() -> str:
+    """Return taxonomy.toml: each queue with its labels, in the order of an ordinal scale."""
+    lines = ["# The taxonomy of the simulated operation.", 'version = "simulated-1"']
+    for queue in QUEUES:
+        lines += ["", f"[queues.{queue.code}]", f"name = {_quoted(queue.name)}", f'scale = "{queue.scale}"']
+        lines.append(f"is_multi_select = {_flag(bool(queue.combinations))}")
+        lines.append("labels = [")
+        lines += [
+            f"    {{ code = {_quoted(label.code)}, name = {_quoted(label.name)}, "
+            f"is_violating = {_flag(label.is_violating)}, severity_weight = {label.severity_weight} }},"
+            for label in queue.labels
+        ]
+        lines.append("]")
+    return "\n".join(lines) + "\n"
+
+
+def markets_text() -> str:
+    """Return markets.toml: each market with its time zone."""
+    lines = ["# The markets of the simulated operation; the time zone decides the business date."]
+    for market in MARKETS:
+        lines += ["", f"[markets.{market.code}]", f"name = {_quoted(market.name)}", f'time_zone = "{market.time_zone}"']
+    return "\n".join(lines) + "\n"
+
+
+def targets_text() -> str:
+    """Return targets.toml: one target per metric for everybody, and some of their own for queues and vendors."""
+    targets: list[tuple[str, float, dict[str, str]]] = [
+        ("accuracy", 0.90, {}),
+        ("accuracy", 0.85, {"queue": "hate_speech"}),
+        ("accuracy", 0.95, {"queue": "spam"}),
+        ("agreement", 0.667, {}),
+        ("agreement", 0.80, {"queue": "spam"}),
+        ("defect_rate", 0.10, {}),
+        ("defect_rate", 0.05, {"queue": "spam"}),
+        ("sla_minutes", 1440.0, {}),
+        ("sla_minutes", 720.0, {"queue": "violence"}),
+        ("utilization", 0.75, {}),
+        ("utilization", 0.80, {"vendor": VENDORS[0].code}),
+    ]
+    lines = ["# Targets of the simulated operation; a target that names a market, queue or vendor goes before `*`."]
+    for metric, value, where in targets:
+        lines += ["", "[[targets]]", f'metric = "{metric}"', f"value = {value}"]
+        lines += [f"{name} = {_quoted(code)}" for name, code in where.items()]
+    return "\n".join(lines) + "\n"
+
+
+def config_texts() -> dict[str, str]:
+    """Return file name to content of the simulated operation's configuration."""
+    return {"taxonomy.toml": taxonomy_text(), "markets.toml": markets_text(), "targets.toml": targets_text()}
