@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from qa_pipeline.contracts import FEEDS, SQL_TYPES, Feed
+from qa_pipeline.contracts import FEEDS, SQL_TYPES, ColumnType, Feed
 from qa_pipeline.errors import LandingFileError
 from qa_pipeline.settings import Home
 
@@ -176,9 +176,12 @@ def unknown_columns(feed: Feed, reader: FileReader) -> list[str]:
 def _reader(con: duckdb.DuckDBPyConnection, file: LandedFile) -> FileReader:
     path = quote_text(str(file.path))
     if file.name.endswith(".parquet"):
-        described = con.execute(f"describe select * from read_parquet({path})").fetchall()  # noqa: S608 - quoted
-        counted = con.execute(f"select sum(num_rows) from parquet_file_metadata({path})").fetchall()  # noqa: S608
-        sql = f"select * exclude (file_row_number), file_row_number + 1 as row_number from read_parquet({path}, file_row_number = true)"  # noqa: S608, E501
+        described = con.execute(f"describe select * from read_parquet({path})").fetchall()
+        counted = con.execute(f"select sum(num_rows) from parquet_file_metadata({path})").fetchall()
+        sql = (
+            "select * exclude (file_row_number), file_row_number + 1 as row_number "
+            f"from read_parquet({path}, file_row_number = true)"
+        )
         return FileReader(sql, {row[0]: row[1] for row in described}, int(counted[0][0] or 0))
     if file.name.endswith((".csv", ".csv.gz")):
         return _csv_reader(con, file, path)
@@ -187,7 +190,7 @@ def _reader(con: duckdb.DuckDBPyConnection, file: LandedFile) -> FileReader:
 
 def _csv_reader(con: duckdb.DuckDBPyConnection, file: LandedFile, path: str) -> FileReader:
     opener = gzip.open if file.name.endswith(".gz") else open
-    with opener(file.path, "rt", encoding="utf-8-sig", newline="") as stream:  # type: ignore[operator]
+    with opener(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
         header = next(csv.reader(stream), [])
     names = [name.strip() for name in header]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -200,20 +203,18 @@ def _csv_reader(con: duckdb.DuckDBPyConnection, file: LandedFile, path: str) -> 
         f"read_csv({path}, columns = {{{columns}}}, header = true, delim = ',', quote = '\"', escape = '\"', "
         "auto_detect = false, nullstr = '', strict_mode = true, null_padding = false)"
     )
-    rows = con.execute(f"select count(*) from {source}").fetchall()[0][0]  # noqa: S608 - quoted
-    sql = f"select *, row_number() over () as row_number from {source}"  # noqa: S608
+    rows = con.execute(f"select count(*) from {source}").fetchall()[0][0]
+    sql = f"select *, row_number() over () as row_number from {source}"
     return FileReader(sql, dict.fromkeys(names, "VARCHAR"), int(rows))
 
 
 def _json_reader(con: duckdb.DuckDBPyConnection, path: str) -> FileReader:
     source = f"read_ndjson_objects({path})"
-    rows = con.execute(f"select count(*) from {source} where json_type(json) <> 'NULL'").fetchall()[0][0]  # noqa: S608
-    keys = con.execute(
-        f"select distinct unnest(json_keys(json)) as name from {source} order by name"  # noqa: S608
-    ).fetchall()
+    rows = con.execute(f"select count(*) from {source} where json_type(json) <> 'NULL'").fetchall()[0][0]
+    keys = con.execute(f"select distinct unnest(json_keys(json)) as name from {source} order by name").fetchall()
     names = [row[0] for row in keys]
     picked = "".join(f", json ->> {quote_text(_json_pointer(name))} as {quote_name(name)}" for name in names)
-    sql = f"select row_number() over () as row_number{picked} from {source}"  # noqa: S608
+    sql = f"select row_number() over () as row_number{picked} from {source}"
     return FileReader(sql, dict.fromkeys(names, "VARCHAR"), int(rows))
 
 
@@ -253,7 +254,7 @@ def conform_sql(feed: Feed, reader: FileReader, *, file_name: str, ordinal: int)
             bad = f"(d.{column.name} is not null and cast(d.{column.name} as varchar) <> '' and {value} is null)"
             mistyped.append((column.name, bad))
     return (
-        f"select {quote_text(file_name)} as file_name, d.row_number, "  # noqa: S608 - names come from the contract
+        f"select {quote_text(file_name)} as file_name, d.row_number, "
         f"cast({ordinal * ROWS_PER_FILE} as bigint) + d.row_number as row_id, {', '.join(picked)}, "
         f"{_names_where(missing)} as missing_values, {_names_where(mistyped)} as type_errors "
         f"from ({reader.relation_sql}) as d"
@@ -269,9 +270,9 @@ def _names_where(conditions: list[tuple[str, str]]) -> str:
     return f"case when {any_of} then concat_ws(',', {names}) end"
 
 
-def _cast(name: str, wanted: str, delivered: str) -> tuple[str, bool]:
+def _cast(name: str, wanted: ColumnType, delivered: str) -> tuple[str, bool]:
     """SQL value of a column in its contract type, and whether the cast can fail."""
-    target = SQL_TYPES[wanted]  # type: ignore[index] # a ColumnType
+    target = SQL_TYPES[wanted]
     if wanted == "string":
         return (f"nullif(d.{name}, '')" if delivered == "VARCHAR" else f"cast(d.{name} as varchar)"), False
     if delivered == target:

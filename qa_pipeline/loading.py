@@ -129,16 +129,14 @@ def _clear(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: date) ->
     """Take the partition's earlier version out; until the end of the load its state says so."""
     con.execute("begin")
     for table in (f"validated.valid_{feed}", f"quarantine.quarantined_{feed}"):
-        con.execute(f"delete from {table} where business_date = ?", [business_date])  # noqa: S608 - our feeds
+        con.execute(f"delete from {table} where business_date = ?", [business_date])
     for table in ("quarantine.quarantined_files", "ops.superseded", "ops.ledger", "ops.rule_results", "ops.partitions"):
-        con.execute(f"delete from {table} where feed = ? and business_date = ?", [feed, business_date])  # noqa: S608
+        con.execute(f"delete from {table} where feed = ? and business_date = ?", [feed, business_date])
     con.execute("insert into ops.partitions values (?, ?, '', '', '', 'loading', null)", [feed, business_date])
     con.execute("commit")
 
 
-def _stage(
-    con: duckdb.DuckDBPyConnection, *, contract: Feed, business_date: date, records: list[FileRecord]
-) -> None:
+def _stage(con: duckdb.DuckDBPyConnection, *, contract: Feed, business_date: date, records: list[FileRecord]) -> None:
     """Insert the rows of every readable file into the validated table, still unjudged."""
     for record in records:
         try:
@@ -200,7 +198,7 @@ def _insert(
         select = sql_file("validated", f"valid_{contract.name}")
         columns = ", ".join(validated_columns(contract))
         con.execute(
-            f"insert into validated.valid_{contract.name} ({columns}) select {columns} from ({select.text})",  # noqa: S608
+            f"insert into validated.valid_{contract.name} ({columns}) select {columns} from ({select.text})",
             select.parameters({"business_date": business_date}),
         )
     finally:
@@ -214,14 +212,14 @@ def _judge(
     table, batch = f"validated.valid_{feed}", f"batch_{feed}"
     suite: Suite = load_suite(suite_path(feed))
     day = business_date.isoformat()
-    con.execute(f"create or replace temp view {batch} as select * from {table} where business_date = date '{day}'")  # noqa: S608
-    staged = con.execute(f"select count(*) from {batch}").fetchall()[0][0]  # noqa: S608 - our feeds
+    con.execute(f"create or replace temp view {batch} as select * from {table} where business_date = date '{day}'")
+    staged = con.execute(f"select count(*) from {batch}").fetchall()[0][0]
     if staged == 0:
         return [RuleOutcome(rule, 0, is_success=True, message=None, failing_rows_sql=None) for rule in suite.rules], []
     outcomes = run_suite(con, suite=suite, batch=batch)
     blocked = [_blocking_reason(outcome) for outcome in outcomes if _blocks(outcome)]
     if blocked:
-        con.execute(f"delete from {table} where business_date = ?", [business_date])  # noqa: S608
+        con.execute(f"delete from {table} where business_date = ?", [business_date])
         for record in records:
             if record.reader is not None:
                 _refuse(record, rule_id=blocked[0].split(":")[0], message=f"partition on hold: {'; '.join(blocked)}")
@@ -316,9 +314,7 @@ def _recorded(
         if (found := by_rule.get(rule.rule_id)) is not None
     ]
     blocked = [_blocking_reason(outcome) for outcome in outcomes if _blocks(outcome)]
-    result = _result(
-        con, feed=feed, business_date=business_date, records=records, outcomes=outcomes, blocked=blocked
-    )
+    result = _result(con, feed=feed, business_date=business_date, records=records, outcomes=outcomes, blocked=blocked)
     return LoadResult(**{**result.__dict__, "was_fresh": True})
 
 

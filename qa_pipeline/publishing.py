@@ -96,7 +96,7 @@ def _copy(con: duckdb.DuckDBPyConnection) -> None:
         name = f"{schema}.{table}"
         if schema not in PUBLISHED_SCHEMAS or name in _PRIVATE_TABLES:
             continue
-        con.execute(f"create table published.{name} as select * from {name} order by all")  # noqa: S608 - our tables
+        con.execute(f"create table published.{name} as select * from {name} order by all")
         _comment(con, "table", f"published.{name}", DESCRIPTIONS.get(name) or comment)
         _comment_columns(con, schema=schema, table=table)
     views = con.execute(

@@ -22,7 +22,7 @@ def list_failing(con: duckdb.DuckDBPyConnection, outcomes: Sequence[RuleOutcome]
     for outcome in outcomes:
         if outcome.rule.action == "quarantine" and outcome.failing_rows_sql is not None:
             con.execute(
-                f"insert into failing select f.business_date, f.row_id, ? from ({outcome.failing_rows_sql}) as f",  # noqa: S608
+                f"insert into failing select f.business_date, f.row_id, ? from ({outcome.failing_rows_sql}) as f",
                 [outcome.rule.rule_id],
             )
     con.execute(
@@ -51,7 +51,7 @@ def take_out(
     table = f"validated.valid_{feed}"
     con.execute(
         "create or replace temp table failing_places as select v.business_date, v.file_name, v.row_number, v.row_id, "
-        f"f.rule_ids from {table} as v inner join failing_rows as f "  # noqa: S608 - our feeds
+        f"f.rule_ids from {table} as v inner join failing_rows as f "
         "on v.business_date = f.business_date and v.row_id = f.row_id"
     )
     files = [row[0] for row in con.execute("select distinct file_name from failing_places order by all").fetchall()]
@@ -60,14 +60,14 @@ def take_out(
         reader = readers[file_name]
         pairs = ", ".join(f"{quote_text(name)}, d.{quote_name(name)}" for name in reader.types)
         con.execute(
-            f"insert into quarantine.quarantined_{feed} select p.business_date, p.file_name, p.row_number, p.row_id, "  # noqa: S608
+            f"insert into quarantine.quarantined_{feed} select p.business_date, p.file_name, p.row_number, p.row_id, "
             f"?, p.rule_ids, cast(json_object({pairs}) as varchar) from ({reader.relation_sql}) as d "
             "inner join failing_places as p on d.row_number = p.row_number where p.file_name = ?",
             [layer, file_name],
         )
     con.execute("set preserve_insertion_order = false")
     con.execute(
-        f"delete from {table} as v using failing_rows as f "  # noqa: S608
+        f"delete from {table} as v using failing_rows as f "
         "where v.business_date = f.business_date and v.row_id = f.row_id"
     )
     return moved
@@ -85,12 +85,12 @@ def supersede(con: duckdb.DuckDBPyConnection, *, feed: str, outcomes: Sequence[R
         con.execute(f"create or replace temp table superseded_rows as {outcome.failing_rows_sql}")
         con.execute(
             "insert into ops.superseded select ?, v.business_date, v.file_name, v.row_number, v.row_id "
-            f"from validated.valid_{feed} as v inner join superseded_rows as s "  # noqa: S608 - our feeds
+            f"from validated.valid_{feed} as v inner join superseded_rows as s "
             "on v.business_date = s.business_date and v.row_id = s.row_id",
             [feed],
         )
         con.execute(
-            f"delete from validated.valid_{feed} as v using superseded_rows as s "  # noqa: S608
+            f"delete from validated.valid_{feed} as v using superseded_rows as s "
             "where v.business_date = s.business_date and v.row_id = s.row_id"
         )
         moved += int(con.execute("select count(*) from superseded_rows").fetchall()[0][0])
@@ -111,14 +111,14 @@ def quarantine_later(
     row is the validated one. Returns the number of rows.
     """
     con.execute(
-        f"delete from quarantine.quarantined_{feed} where layer = 'facts' and business_date between ? and ?",  # noqa: S608
+        f"delete from quarantine.quarantined_{feed} where layer = 'facts' and business_date between ? and ?",
         [start_date, end_date],
     )
     count = list_failing(con, outcomes)
     if count:
         pairs = ", ".join(f"'{name}', v.{name}" for name in FEEDS[feed].names)
         con.execute(
-            f"insert into quarantine.quarantined_{feed} select v.business_date, v.file_name, v.row_number, v.row_id, "  # noqa: S608
+            f"insert into quarantine.quarantined_{feed} select v.business_date, v.file_name, v.row_number, v.row_id, "
             f"'facts', f.rule_ids, cast(json_object({pairs}) as varchar) from validated.valid_{feed} as v "
             "inner join failing_rows as f on v.business_date = f.business_date and v.row_id = f.row_id"
         )
@@ -161,7 +161,7 @@ def refresh_ledger(con: duckdb.DuckDBPyConnection, *, feed: str, start_date: dat
         set rows_validated = c.validated, rows_quarantined = c.quarantined, rows_superseded = c.superseded
         from counted as c
         where l.feed = $feed and l.business_date = c.business_date and l.file_name = c.file_name
-        """,  # noqa: S608 - our feeds
+        """,
         {"feed": feed, "start_date": start_date, "end_date": end_date},
     )
 

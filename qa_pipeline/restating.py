@@ -75,7 +75,7 @@ def cross_suite_path(feed: str) -> Path:
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> None:
-    """Create facts and tallies that do not exist yet, and mark those whose definition changed since their last build."""
+    """Create facts and tallies that do not exist yet, and mark those whose definition changed since they were built."""
     con.execute("create or replace temp table failing_labels (business_date date, row_id bigint)")
     fingerprints: dict[str, str] = {}
     for node in NODES:
@@ -91,7 +91,7 @@ def ensure_tables(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> None:
         if changed and node.layer != "ops":
             con.execute(f"drop table if exists {select.name}")
         parameters = _parameters(select, date.min, date.min, restate_days)
-        con.execute(f"create table if not exists {select.name} as select * from ({select.text}) limit 0", parameters)  # noqa: S608
+        con.execute(f"create table if not exists {select.name} as select * from ({select.text}) limit 0", parameters)
     staleness.mark_changed_definitions(con, fingerprints)
 
 
@@ -174,10 +174,8 @@ def _rebuild(
 def _fill(con: duckdb.DuckDBPyConnection, node: Node, *, start: date, end: date, restate_days: int) -> None:
     select = sql_file(node.layer, node.name)
     con.execute("begin")
-    con.execute(f"delete from {select.name} where business_date between ? and ?", [start, end])  # noqa: S608
-    con.execute(
-        f"insert into {select.name} by name {select.text}", _parameters(select, start, end, restate_days)
-    )
+    con.execute(f"delete from {select.name} where business_date between ? and ?", [start, end])
+    con.execute(f"insert into {select.name} by name {select.text}", _parameters(select, start, end, restate_days))
     con.execute("commit")
 
 
@@ -193,7 +191,7 @@ def _mark_range(con: duckdb.DuckDBPyConnection, nodes: tuple[str, ...], *, start
 def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end: date) -> None:
     """Mark what depends on the decisions that these reviews or appeals judge, as they are at this moment."""
     dates = (
-        f"select distinct target_date from facts.{name} "  # noqa: S608 - our own tables
+        f"select distinct target_date from facts.{name} "
         "where business_date between $start and $end and target_date is not null"
     )
     nodes = ("review_counts", "label_outcomes", "prediction_outcomes") if name == "reviews" else ("appeal_counts",)
@@ -204,7 +202,7 @@ def _mark_arbitrated(con: duckdb.DuckDBPyConnection, *, start: date, end: date, 
     """An arbitration is a reference for its item: mark the dates on which the item was decided."""
     for table, node in (("valid_labels", "label_outcomes"), ("valid_predictions", "prediction_outcomes")):
         dates = (
-            f"select distinct v.business_date from validated.{table} as v where v.business_date >= $first "  # noqa: S608
+            f"select distinct v.business_date from validated.{table} as v where v.business_date >= $first "
             "and exists (select 1 from validated.valid_reviews as a where a.business_date between $start and $end "
             "and a.target_kind = 'review' and a.item_id = v.item_id and a.queue = v.queue)"
         )
@@ -219,13 +217,13 @@ def _judge_labels(
     select = sql_file(node.layer, node.name)
     con.execute(
         "create or replace temp view batch_cross_labels as select * from validated.valid_labels "
-        f"where business_date between date '{start}' and date '{end}'"  # noqa: S608 - dates
+        f"where business_date between date '{start}' and date '{end}'"
     )
     outcomes = _run_cross(con, feed="labels", batch="batch_cross_labels", start=start, end=end)
     quarantining.quarantine_later(con, feed="labels", outcomes=outcomes, start_date=start, end_date=end)
     con.execute("create or replace temp table failing_labels as select business_date, row_id from failing_rows")
     difference = (
-        "select distinct business_date from ((select business_date, row_id from facts.rejected_labels "  # noqa: S608
+        "select distinct business_date from ((select business_date, row_id from facts.rejected_labels "
         f"where business_date between date '{start}' and date '{end}' except select * from failing_labels) union all "
         "(select * from failing_labels except select business_date, row_id from facts.rejected_labels))"
     )
@@ -241,23 +239,21 @@ def _judge_facts(con: duckdb.DuckDBPyConnection, node: Node, *, start: date, end
     """Run the cross-date rules over reviews or appeals and take the failing rows out of the fact."""
     batch = f"batch_cross_{node.name}"
     con.execute(
-        f"create or replace temp view {batch} as select * from facts.{node.name} "  # noqa: S608
+        f"create or replace temp view {batch} as select * from facts.{node.name} "
         f"where business_date between date '{start}' and date '{end}'"
     )
     outcomes = _run_cross(con, feed=node.name, batch=batch, start=start, end=end)
     if quarantining.quarantine_later(con, feed=node.name, outcomes=outcomes, start_date=start, end_date=end):
         con.execute(
-            f"delete from facts.{node.name} as v using failing_rows as f "  # noqa: S608
+            f"delete from facts.{node.name} as v using failing_rows as f "
             "where v.business_date = f.business_date and v.row_id = f.row_id"
         )
     return outcomes
 
 
-def _run_cross(
-    con: duckdb.DuckDBPyConnection, *, feed: str, batch: str, start: date, end: date
-) -> list[RuleOutcome]:
+def _run_cross(con: duckdb.DuckDBPyConnection, *, feed: str, batch: str, start: date, end: date) -> list[RuleOutcome]:
     suite = load_suite(cross_suite_path(feed))
-    counts = dict(con.execute(f"select business_date, count(*) from {batch} group by all").fetchall())  # noqa: S608
+    counts = dict(con.execute(f"select business_date, count(*) from {batch} group by all").fetchall())
     outcomes = run_suite(con, suite=suite, batch=batch) if counts else []
     con.execute(
         "delete from ops.rule_results where feed = ? and layer = 'facts' and business_date between ? and ?",
@@ -266,7 +262,7 @@ def _run_cross(
     for outcome in outcomes:
         by_date: dict[date, int] = {}
         if outcome.failing_rows_sql is not None:
-            sql = f"select business_date, count(*) from ({outcome.failing_rows_sql}) group by all"  # noqa: S608
+            sql = f"select business_date, count(*) from ({outcome.failing_rows_sql}) group by all"
             by_date = dict(con.execute(sql).fetchall())
         rule = outcome.rule
         con.executemany(
@@ -293,7 +289,7 @@ def _run_cross(
 def _rows(con: duckdb.DuckDBPyConnection, node: Node, *, start: date, end: date) -> list[Rebuilt]:
     counts = dict(
         con.execute(
-            f"select business_date, count(*) from {node.layer}.{node.name} "  # noqa: S608
+            f"select business_date, count(*) from {node.layer}.{node.name} "
             "where business_date between ? and ? group by all",
             [start, end],
         ).fetchall()

@@ -34,7 +34,7 @@ def mark(con: duckdb.DuckDBPyConnection, nodes: tuple[str, ...], dates_sql: str,
     used = {key: value for key, value in parameters.items() if f"${key}" in dates_sql}
     for node in nodes:
         con.execute(
-            f"insert into ops.dirty select distinct $node, s.* from ({dates_sql}) as s "  # noqa: S608 - our own SQL
+            f"insert into ops.dirty select distinct $node, s.* from ({dates_sql}) as s "
             "except select node, business_date from ops.dirty",
             used | {"node": node},
         )
@@ -79,7 +79,7 @@ def _touched_items(
     con: duckdb.DuckDBPyConnection, feed: str, parameters: dict[str, object], where: str = "true"
 ) -> None:
     con.execute(
-        f"create or replace temp table touched_items as select distinct queue, item_id from validated.valid_{feed} "  # noqa: S608
+        f"create or replace temp table touched_items as select distinct queue, item_id from validated.valid_{feed} "
         f"where business_date = $day and {where}",
         {"day": parameters["day"]},
     )
@@ -88,7 +88,7 @@ def _touched_items(
 def _sharing(table: str, since: str = "$day - $restate_days") -> str:
     """Dates of `table`, from `since` on, with a row on a touched item."""
     return (
-        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        f"select distinct v.business_date from validated.{table} as v "
         f"where v.business_date >= cast({since} as date) and exists (select 1 from touched_items as t "
         "where t.item_id = v.item_id and t.queue = v.queue)"
     )
@@ -97,7 +97,7 @@ def _sharing(table: str, since: str = "$day - $restate_days") -> str:
 def _judging_predictions(table: str) -> str:
     """Dates of reviews or appeals, from the day on, that name a prediction of the day's items."""
     return (
-        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        f"select distinct v.business_date from validated.{table} as v "
         "where v.business_date >= $day and v.target_kind = 'prediction' and exists "
         "(select 1 from validated.valid_predictions as p where p.business_date = $day and p.item_id = v.item_id)"
     )
@@ -106,7 +106,7 @@ def _judging_predictions(table: str) -> str:
 def _same_keys(table: str, key: str) -> str:
     """Later dates, within restate_days, on which one of the day's keys is used again."""
     return (
-        f"select distinct v.business_date from validated.{table} as v "  # noqa: S608 - our own tables
+        f"select distinct v.business_date from validated.{table} as v "
         "where v.business_date > $day and v.business_date <= $day + $restate_days and exists "
         f"(select 1 from validated.{table} as p where p.business_date = $day and p.{key} = v.{key})"
     )
@@ -115,7 +115,7 @@ def _same_keys(table: str, key: str) -> str:
 def _until_next_roster(table: str, extra_days: int) -> str:
     """Dates of `table` for which the day's roster is the one in force, and `extra_days` more."""
     return (
-        f"select distinct v.business_date from validated.{table} as v where v.business_date >= $day "  # noqa: S608
+        f"select distinct v.business_date from validated.{table} as v where v.business_date >= $day "
         "and v.business_date < coalesce((select min(r.business_date) from validated.valid_roster as r "
         f"where r.business_date > $day), date '9999-12-31' - {extra_days}) + {extra_days}"
     )
@@ -129,6 +129,6 @@ def mark_changed_definitions(con: duckdb.DuckDBPyConnection, fingerprints: dict[
             continue
         if node in known:
             feeds = ", ".join(f"'{feed}'" for feed in NODE_FEEDS[node])
-            mark(con, (node,), f"select distinct business_date from ops.partitions where feed in ({feeds})", {})  # noqa: S608
+            mark(con, (node,), f"select distinct business_date from ops.partitions where feed in ({feeds})", {})
         con.execute("delete from ops.definitions where node = ?", [node])
         con.execute("insert into ops.definitions values (?, ?)", [node, fingerprint])

@@ -108,8 +108,7 @@ def open_working(home: Home, config: Config) -> duckdb.DuckDBPyConnection:
         reason = str(err).strip().splitlines()[0]
         if "lock" in reason.lower():
             message = (
-                f"{home.warehouse} is being written by another run: wait for it to end (readers use "
-                f"{home.published})."
+                f"{home.warehouse} is being written by another run: wait for it to end (readers use {home.published})."
             )
         else:
             message = f"{home.warehouse} cannot be opened as a DuckDB file: {reason}"
@@ -152,7 +151,7 @@ def prepare(con: duckdb.DuckDBPyConnection, config: Config) -> None:
             "row_number bigint, row_id bigint, layer varchar, rule_ids varchar[], row_json varchar)"
         )
     union = " union all by name ".join(
-        f"select '{name}' as feed, * from quarantine.quarantined_{name}" for name in FEEDS  # noqa: S608 - our feeds
+        f"select '{name}' as feed, * from quarantine.quarantined_{name}" for name in FEEDS
     )
     con.execute(f"create or replace view quarantine.quarantined_rows as {union}")
     write_config(con, config)
@@ -175,8 +174,10 @@ def write_config(con: duckdb.DuckDBPyConnection, config: Config) -> None:
             [(code, queue.name or code, queue.scale, queue.is_multi_select) for code, queue in queues.items()],
         ),
         "labels": (
-            "queue varchar, label varchar, name varchar, is_violating boolean, severity_weight double, "
-            "position integer",
+            (
+                "queue varchar, label varchar, name varchar, is_violating boolean, severity_weight double, "
+                "position integer"
+            ),
             [
                 (code, label.code, label.name or label.code, label.is_violating, label.severity_weight, position)
                 for code, queue in queues.items()
@@ -192,7 +193,7 @@ def write_config(con: duckdb.DuckDBPyConnection, config: Config) -> None:
         con.execute(f"create or replace table config.{name} ({columns})")
         if rows:
             marks = ", ".join("?" for _ in rows[0])
-            con.executemany(f"insert into config.{name} values ({marks})", rows)  # noqa: S608 - our own names
+            con.executemany(f"insert into config.{name} values ({marks})", rows)
     con.execute(
         "create table if not exists config.market_days "
         "(market varchar, business_date date, starts_at timestamp with time zone, ends_at timestamp with time zone)"

@@ -3,7 +3,7 @@
 -- Source: validated.valid_appeals of its own date; the contested label or prediction of that date or before.
 -- Units: business_date is the date of filing, target_date the business date of the decision.
 with appeal_rows as (
-    select *
+    select v.*
     from validated.valid_appeals as v
     where v.business_date between $start_date and $end_date
 ),
@@ -28,7 +28,7 @@ targets as (
             l.item_id as target_item_id,
             l.row_id as target_row_id
         from appeal_rows as v
-        inner join validated.valid_labels as l on v.target_id = l.label_id and l.business_date <= v.business_date
+        inner join validated.valid_labels as l on v.target_id = l.label_id and v.business_date >= l.business_date
         anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
         where v.target_kind = 'label'
         union all
@@ -45,7 +45,7 @@ targets as (
             p.row_id as target_row_id
         from appeal_rows as v
         inner join validated.valid_predictions as p
-            on v.target_id = p.prediction_id and p.business_date <= v.business_date
+            on v.target_id = p.prediction_id and v.business_date >= p.business_date
         where v.target_kind = 'prediction'
     ) as a
 )

@@ -11,7 +11,7 @@ select
     g.item_id,
     g.label as reference_label,
     '' as given_by,
-    g.valid_from as valid_from,
+    g.valid_from,
     cast(null as timestamp with time zone) as given_at,
     g.row_id
 from validated.valid_gold as g

@@ -4,7 +4,7 @@
 --   the site from the roster in force on the decision's date.
 -- Units: business_date is the review's own date, target_date the business date of the decision judged.
 with review_rows as (
-    select *
+    select v.*
     from validated.valid_reviews as v
     where v.business_date between $start_date and $end_date
 ),
@@ -25,7 +25,7 @@ label_targets as (
         coalesce(l.guideline_version, '') as guideline_version,
         l.row_id as target_row_id
     from review_rows as v
-    inner join validated.valid_labels as l on v.target_id = l.label_id and l.business_date <= v.business_date
+    inner join validated.valid_labels as l on v.target_id = l.label_id and v.business_date >= l.business_date
     anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
     where v.target_kind = 'label'
 ),
@@ -46,7 +46,7 @@ prediction_targets as (
         '' as guideline_version,
         p.row_id as target_row_id
     from review_rows as v
-    inner join validated.valid_predictions as p on v.target_id = p.prediction_id and p.business_date <= v.business_date
+    inner join validated.valid_predictions as p on v.target_id = p.prediction_id and v.business_date >= p.business_date
     where v.target_kind = 'prediction'
 ),
 
@@ -66,7 +66,7 @@ review_targets as (
         '' as guideline_version,
         t.row_id as target_row_id
     from review_rows as v
-    inner join validated.valid_reviews as t on v.target_id = t.review_id and t.business_date <= v.business_date
+    inner join validated.valid_reviews as t on v.target_id = t.review_id and v.business_date >= t.business_date
     where v.target_kind = 'review'
 ),
 
@@ -97,7 +97,7 @@ sites as (
         ) as recency
     from targets as t
     inner join validated.valid_roster as r
-        on t.target_rater = r.annotator_id and r.business_date <= t.target_date
+        on t.target_rater = r.annotator_id and t.target_date >= r.business_date
     where t.recency = 1 and t.rater_kind = 'human'
 )
 

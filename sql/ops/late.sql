@@ -32,13 +32,14 @@ select
     l.queue,
     cast(count(*) as bigint) as n
 from label_rows as l
-where exists (
-    select 1
-    from old_units as o
-    where
-        o.stage = l.stage and o.market = l.market and o.queue = l.queue and o.item_id = l.item_id
-        and o.business_date < l.business_date - $restate_days
-)
+where
+    exists (
+        select 1
+        from old_units as o
+        where
+            o.stage = l.stage and o.market = l.market and o.queue = l.queue and o.item_id = l.item_id
+            and o.business_date < l.business_date - $restate_days
+    )
 group by l.business_date, l.market, l.queue
 union all
 select

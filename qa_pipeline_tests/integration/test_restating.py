@@ -1,0 +1,162 @@
+"""Facts and tallies as a function of the landed rows: the order in which they came leaves no trace."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from qa_pipeline import loading, restating, warehouse
+from qa_pipeline.config import load_config
+from qa_pipeline.contracts import FEEDS
+from qa_pipeline.quarantining import unbalanced_files
+from qa_pipeline.settings import Home
+from qa_pipeline_tests.random_operation import (
+    Operation,
+    expected_outcomes,
+    expected_unit_patterns,
+    random_operation,
+    write_config,
+)
+
+Tables = dict[str, list[tuple[object, ...]]]
+COMPARED = [node.name for node in restating.NODES]
+
+
+def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -> Tables:
+    """Load the dates of each night in turn, restating after each, and return every fact and tally."""
+    config = load_config(home)
+    with warehouse.working(home, config) as con:
+        for night in nights:
+            for day in night:
+                for feed in FEEDS:
+                    loading.load_partition(con, home=home, config=config, feed=feed, business_date=day, force=force)
+            result = restating.restate(con, config=config)
+            assert result.blocked_by == ()
+        assert restating.restate(con, config=config).rebuilt == ()
+        assert unbalanced_files(con) == []
+        return {
+            f"{node.layer}.{node.name}": con.execute(f"select * from {node.layer}.{node.name} order by all").fetchall()
+            for node in restating.NODES
+        }
+
+
+def _home(tmp_path: Path, name: str, operation: Operation, *, restate_days: int) -> Home:
+    home = Home(tmp_path / name)
+    write_config(home, restate_days=restate_days)
+    for feed, day in operation.rows:
+        operation.land(home, feed, day)
+    return home
+
+
+@pytest.mark.parametrize(("seed", "restate_days"), [(1, 28), (2, 2)])
+def test_any_order_of_days_ends_in_the_same_tallies(tmp_path: Path, seed: int, restate_days: int) -> None:
+    """Stops a rebuild that forgets a date which late ratings, gold or reviews changed."""
+    operation = random_operation(seed=seed, days=6)
+    at_once = _run(_home(tmp_path, "range", operation, restate_days=restate_days), nights=[operation.days])
+    shuffled = list(operation.days)
+    random.Random(seed).shuffle(shuffled)
+    one_by_one = _run(
+        _home(tmp_path, "shuffled", operation, restate_days=restate_days), nights=[[day] for day in shuffled]
+    )
+    assert sum(len(rows) for rows in at_once.values()) > 500
+    for table, rows in at_once.items():
+        assert one_by_one[table] == rows, table
+
+
+@pytest.mark.parametrize(("seed", "restate_days"), [(3, 28), (4, 2)])
+def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, restate_days: int) -> None:
+    """Stops SQL that counts something other than what the definitions say."""
+    operation = random_operation(seed=seed, days=6)
+    tables = _run(_home(tmp_path, "home", operation, restate_days=restate_days), nights=[operation.days])
+    patterns: Counter[tuple[str, ...]] = Counter()
+    for day, market, queue, _, pool, pattern, n_raters, n in tables["tallies.unit_patterns"]:
+        assert str(pattern).count(",") + 1 == n_raters
+        patterns[str(day), str(market), str(queue), str(pool), str(pattern)] += int(str(n))
+    assert patterns == expected_unit_patterns(operation, restate_days=restate_days)
+    outcomes: Counter[tuple[str, ...]] = Counter()
+    for row in tables["tallies.outcome_counts"]:
+        day, market, queue, _, _, rater, _, label, reference, kind, sampling, _, _, n, _, _ = row
+        key = (str(day), str(market), str(queue), str(rater), str(label), str(reference), str(kind), str(sampling))
+        outcomes[key] += int(str(n))
+    assert outcomes == expected_outcomes(operation, restate_days=restate_days)
+
+
+def test_a_changed_file_moves_what_it_touched_and_a_removed_one_leaves_nothing(tmp_path: Path) -> None:
+    """Stops stale rows of an earlier version of a file from surviving in a fact or tally."""
+    before, after = random_operation(seed=5, days=5), random_operation(seed=5, days=5)
+    changed_day = after.days[2]
+    after.rows["labels", changed_day] = after.rows["labels", changed_day][::2]
+    del after.rows["reviews", after.days[3]]
+    home = _home(tmp_path, "home", before, restate_days=28)
+    _run(home, nights=[before.days])
+    after.land(home, "labels", changed_day)
+    (home.landing / "reviews" / f"date={after.days[3]}" / "a.csv").unlink()
+    config = load_config(home)
+    with warehouse.working(home, config) as con:
+        due = loading.pending(con, home=home, config=config)
+    assert due == [("labels", changed_day), ("reviews", after.days[3])]
+    rebuilt = _run(home, nights=[[day for _, day in due]])
+    fresh = _run(_home(tmp_path, "fresh", after, restate_days=28), nights=[after.days])
+    for table, rows in fresh.items():
+        assert rebuilt[table] == rows, table
+
+
+def test_a_forced_rebuild_changes_nothing(tmp_path: Path) -> None:
+    """Stops a load that depends on what was there before."""
+    operation = random_operation(seed=6, days=4)
+    home = _home(tmp_path, "home", operation, restate_days=28)
+    first = _run(home, nights=[operation.days])
+    assert _run(home, nights=[operation.days], force=True) == first
+
+
+def test_decisions_on_one_item_over_three_days_agree_as_if_made_on_one(tmp_path: Path) -> None:
+    """Stops a unit from being split at midnight."""
+    spread = Operation([])
+    together = Operation([])
+    base = random_operation(seed=7, days=3, items=40)
+    production = [row for day in base.days for row in base.rows["labels", day] if row["stage"] == "production"]
+    for number, row in enumerate(production):
+        day = base.days[number * 3 // len(production)]
+        time = f"{number // 60:02d}:{number % 60:02d}:00+00:00"
+        spread.rows["labels", day].append({**row, "submitted_at": f"{day}T{time}"})
+        together.rows["labels", base.days[0]].append({**row, "submitted_at": f"{base.days[0]}T{time}"})
+    one = _run(_home(tmp_path, "spread", spread, restate_days=28), nights=[base.days])
+    other = _run(_home(tmp_path, "together", together, restate_days=28), nights=[base.days])
+
+    def totals(tables: Tables) -> Counter[tuple[object, ...]]:
+        counts: Counter[tuple[object, ...]] = Counter()
+        for _, *key, n in tables["tallies.unit_patterns"]:
+            counts[tuple(key)] += int(str(n))
+        return counts
+
+    assert totals(one) == totals(other)
+
+
+def test_only_the_dates_that_a_late_file_touches_are_rebuilt(tmp_path: Path) -> None:
+    """Stops a late file from costing a rebuild of every date, or of predictions that it cannot change."""
+    operation = random_operation(seed=8, days=6, items=500)
+    home = _home(tmp_path, "home", operation, restate_days=28)
+    _run(home, nights=[operation.days])
+    day = operation.days[5]
+    target = next(row for row in operation.rows["labels", operation.days[1]] if row["stage"] == "production")
+    late = {**target, "label_id": "late-1", "annotator_id": "A-late", "submitted_at": f"{day}T12:00:00+00:00"}
+    elsewhere = {
+        other
+        for other in operation.days
+        for row in operation.rows["labels", other]
+        if (row["queue"], row["item_id"]) == (target["queue"], target["item_id"])
+    }
+    operation.rows["labels", day] = [late]
+    config = load_config(home)
+    operation.land(home, "labels", day, name="b-late.csv")
+    with warehouse.working(home, config) as con:
+        # The partition's first file is unchanged; take it away so that only the late row differs.
+        loading.load_partition(con, home=home, config=config, feed="labels", business_date=day)
+        result = restating.restate(con, config=config)
+    nodes = {entry.node for entry in result.rebuilt}
+    assert "score_hist" not in nodes
+    patterns = {entry.business_date for entry in result.rebuilt if entry.node == "unit_patterns"}
+    assert elsewhere <= patterns | {day}

@@ -1,0 +1,257 @@
+"""A small random operation whose decisions on one item spread over days, and its tallies computed without SQL.
+
+The second implementation is deliberately naive: plain loops over all rows, straight from the definitions in the docs.
+"""
+
+import csv
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from qa_pipeline.settings import Home
+
+FIRST_DAY = date(2026, 3, 1)
+MARKETS = ("BR", "JP")
+QUEUES = ("hate", "spam")
+LABELS = ("a", "b", "c")
+Row = dict[str, str]
+
+
+@dataclass
+class Operation:
+    """Rows by feed and business date."""
+
+    days: list[date]
+    rows: dict[tuple[str, date], list[Row]] = field(default_factory=lambda: defaultdict(list))
+
+    def land(self, home: Home, feed: str, day: date, name: str = "a.csv") -> None:
+        """Write one partition's file (nothing when it has no rows)."""
+        rows = self.rows.get((feed, day), [])
+        if not rows:
+            return
+        folder = home.landing / feed / f"date={day}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def write_config(home: Home, *, restate_days: int = 28) -> None:
+    """Two markets in UTC, two queues of three labels."""
+    home.prepare()
+    markets = "".join(f'[markets.{market}]\ntime_zone = "UTC"\n' for market in MARKETS)
+    labels = ", ".join(f'{{ code = "{label}", is_violating = {str(label != "a").lower()} }}' for label in LABELS)
+    queues = "".join(f"[queues.{queue}]\nlabels = [{labels}]\n" for queue in QUEUES)
+    (home.config / "markets.toml").write_text(markets)
+    (home.config / "taxonomy.toml").write_text(f'version = "1"\n{queues}')
+    (home.config / "pipeline.toml").write_text(f"restate_days = {restate_days}\nthreads = 2\n")
+
+
+def _time(rng: random.Random, day: date) -> str:
+    moment = datetime.combine(day, datetime.min.time(), tzinfo=UTC) + timedelta(seconds=rng.randrange(86_400))
+    return moment.isoformat()
+
+
+def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: int = 60) -> Operation:
+    """Labels, predictions, gold, reviews, arbitration and appeals in which everything crosses dates."""
+    rng = random.Random(seed)
+    calendar = [FIRST_DAY + timedelta(days=offset) for offset in range(days)]
+    operation = Operation(calendar)
+    decided: list[tuple[date, str, Row]] = []
+    reviews: list[tuple[date, Row]] = []
+    number = 0
+    for day in calendar:
+        for _ in range(labels_per_day):
+            number += 1
+            item = rng.randrange(items)
+            row = {
+                "label_id": f"L{number}",
+                "item_id": f"I{item}",
+                "market": MARKETS[item % 2] if item % 5 else rng.choice(MARKETS),
+                "queue": QUEUES[item // 2 % 2],
+                "content_type": "text",
+                "annotator_id": f"A{rng.randrange(8)}",
+                "vendor": "V1",
+                "label": rng.choice(LABELS),
+                "stage": rng.choices(("production", "expert", "calibration", "qa"), (85, 7, 5, 3))[0],
+                "submitted_at": _time(rng, day),
+            }
+            operation.rows["labels", day].append(row)
+            decided.append((day, "label", row))
+        for _ in range(labels_per_day // 3):
+            number += 1
+            item = rng.randrange(items)
+            chosen = rng.choice(LABELS)
+            market = MARKETS[item % 2]
+            for label in LABELS:
+                row = {
+                    "prediction_id": f"P{number}-{label}",
+                    "item_id": f"I{item}",
+                    "market": market,
+                    "queue": QUEUES[item // 2 % 2],
+                    "content_type": "text",
+                    "model_id": "m",
+                    "model_version": rng.choice(("1", "2")),
+                    "model_kind": "classifier",
+                    "label": label,
+                    "score": f"{rng.random():.6f}",
+                    "is_decision": str(label == chosen).lower(),
+                    "predicted_at": _time(rng, day),
+                }
+                operation.rows["predictions", day].append(row)
+                if label == chosen:
+                    decided.append((day, "prediction", row))
+        for item in {rng.randrange(items) for _ in range(3)}:
+            operation.rows["gold", day].append(
+                {
+                    "item_id": f"I{item}",
+                    "market": rng.choice(("", MARKETS[item % 2])),
+                    "queue": QUEUES[item // 2 % 2],
+                    "label": rng.choice(LABELS),
+                    "source": "policy",
+                    "guideline_version": "g1",
+                    "valid_from": "",
+                }
+            )
+        for _ in range(labels_per_day // 4):
+            number += 1
+            kind, target = rng.choice(("label", "prediction")), None
+            if reviews and rng.random() < 0.15:
+                kind, target = "review", rng.choice(reviews)[1]
+            else:
+                candidates = [entry for entry in decided if entry[1] == kind]
+                target = rng.choice(candidates)[2]
+            review = {
+                "review_id": f"R{number}",
+                "target_kind": kind,
+                "target_id": target["review_id" if kind == "review" else f"{kind}_id"],
+                "item_id": target["item_id"],
+                "market": target["market"],
+                "queue": target["queue"],
+                "reviewer_id": f"Q{rng.randrange(3)}" if kind != "review" else "ARB",
+                "verdict_label": rng.choice(LABELS),
+                "error_category": rng.choice(("none", "none", "false_positive", "false_negative")),
+                "severity": "minor",
+                "is_blind": rng.choice(("true", "false")),
+                "sampling": "random",
+                "inclusion_probability": rng.choice(("0.25", "0.5", "")),
+                "reviewed_at": _time(rng, day),
+            }
+            operation.rows["reviews", day].append(review)
+            if kind != "review":
+                reviews.append((day, review))
+    return operation
+
+
+def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, pool, pattern) -> units, from the definition of a unit of agreement."""
+    decisions: dict[tuple[str, str, str, str], list[tuple[date, str, int, Row]]] = defaultdict(list)
+    for (feed, day), rows in operation.rows.items():
+        for number, row in enumerate(rows):
+            if feed == "labels" and row["stage"] in ("production", "calibration"):
+                entry = (day, row["submitted_at"], number, row)
+                decisions[row["stage"], row["market"], row["queue"], row["item_id"]].append(entry)
+                decisions[row["stage"], "CROSS", row["queue"], row["item_id"]].append(entry)
+    patterns: Counter[tuple[str, ...]] = Counter()
+    for (pool, market, queue, _), entries in decisions.items():
+        first = min(entry[0] for entry in entries)
+        last: dict[str, Row] = {}
+        for entry in sorted(entries, key=lambda entry: (entry[1], entry[2])):
+            if (entry[0] - first).days <= restate_days:
+                last[entry[3]["annotator_id"]] = entry[3]
+        if market == "CROSS" and len({row["market"] for row in last.values()}) < 2:
+            continue
+        ratings = sorted(row["label"] for row in last.values())
+        patterns[first.isoformat(), market, queue, pool, ",".join(ratings)] += 1
+    return patterns
+
+
+def _judgements(operation: Operation) -> list[tuple[date, int, Row]]:
+    """Reviews that count: nobody judges their own decision, and the target was decided on that day or before."""
+    owner: dict[tuple[str, str], tuple[date, str]] = {}
+    for (feed, day), rows in operation.rows.items():
+        for row in rows:
+            if feed == "labels":
+                owner["label", row["label_id"]] = (day, row["annotator_id"])
+            elif feed == "predictions":
+                owner["prediction", row["prediction_id"]] = (day, "")
+            elif feed == "reviews":
+                owner["review", row["review_id"]] = (day, row["reviewer_id"])
+    kept = []
+    for (feed, day), rows in operation.rows.items():
+        if feed == "reviews":
+            for number, row in enumerate(rows):
+                target = owner.get((row["target_kind"], row["target_id"]))
+                if target is not None and target[0] <= day and target[1] != row["reviewer_id"]:
+                    kept.append((day, number, row))
+    return kept
+
+
+def _item_references(operation: Operation) -> list[tuple[int, date, str, str, int, Row, str, str]]:
+    """(precedence, date, time, kind, row, row's columns, label, given by) of everything that settles an item."""
+    found = []
+    for (feed, day), rows in operation.rows.items():
+        for number, row in enumerate(rows):
+            if feed == "gold":
+                found.append((1, day, "", "gold", number, row, row["label"], ""))
+            elif feed == "labels" and row["stage"] == "expert":
+                found.append((2, day, row["submitted_at"], "expert", number, row, row["label"], row["annotator_id"]))
+    for day, number, row in _judgements(operation):
+        if row["target_kind"] == "review":
+            by = row["reviewer_id"]
+            found.append((2, day, row["reviewed_at"], "arbitration", number, row, row["verdict_label"], by))
+    return found
+
+
+def expected_outcomes(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, rater, label, reference label, reference kind, sampling) -> decisions judged."""
+    judged: list[tuple[date, str, str, str, Row]] = []
+    last: dict[tuple[str, ...], tuple[date, str, int, Row]] = {}
+    first: dict[tuple[str, ...], date] = {}
+    entries = [
+        (day, row["submitted_at"], number, row)
+        for (feed, day), rows in operation.rows.items()
+        if feed == "labels"
+        for number, row in enumerate(rows)
+        if row["stage"] == "production"
+    ]
+    for day, _, _, row in sorted(entries, key=lambda entry: entry[:3]):
+        unit = (row["market"], row["queue"], row["item_id"])
+        first.setdefault(unit, day)
+    for entry in sorted(entries, key=lambda entry: entry[1:3]):
+        unit = (entry[3]["market"], entry[3]["queue"], entry[3]["item_id"])
+        if (entry[0] - first[unit]).days <= restate_days:
+            last[*unit, entry[3]["annotator_id"]] = entry
+    judged += [(day, "label", row["label_id"], row["annotator_id"], row) for day, _, _, row in last.values()]
+    for (feed, day), rows in operation.rows.items():
+        if feed == "predictions":
+            for row in rows:
+                if row["is_decision"] == "true":
+                    rater = f"{row['model_id']}@{row['model_version']}"
+                    judged.append((day, "prediction", row["prediction_id"], rater, row))
+    references, reviews = _item_references(operation), _judgements(operation)
+    counts: Counter[tuple[str, ...]] = Counter()
+    for day, kind, decision_id, rater, row in judged:
+        options = []
+        for precedence, given_on, at, reference_kind, number, source, label, by in references:
+            same = (source["queue"], source["item_id"]) == (row["queue"], row["item_id"])
+            if (
+                same
+                and source["market"] in ("", row["market"])
+                and (given_on - day).days <= restate_days
+                and by != rater
+            ):
+                rank = (-precedence, given_on, at, reference_kind, number)
+                options.append((rank, label, reference_kind, "census"))
+        for given_on, number, review in reviews:
+            is_own = (review["target_kind"], review["target_id"]) == (kind, decision_id)
+            if is_own and review["is_blind"] == "true" and (given_on - day).days <= restate_days:
+                rank = (-3, given_on, review["reviewed_at"], "qa", number)
+                options.append((rank, review["verdict_label"], "qa", review["sampling"]))
+        if options:
+            _, label, reference_kind, sampling = max(options)
+            key = (day.isoformat(), row["market"], row["queue"], rater, row["label"], label, reference_kind, sampling)
+            counts[key] += 1
+    return counts
