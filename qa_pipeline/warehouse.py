@@ -135,7 +135,7 @@ def prepare(con: duckdb.DuckDBPyConnection, config: Config) -> None:
     """Give a connection its settings, prelude, schemas, tables and configuration tables."""
     con.execute("set timezone = 'UTC'")
     con.execute(f"set memory_limit = '{config.pipeline.memory_limit}'")
-    con.execute(f"set threads = {config.pipeline.threads or len(os.sched_getaffinity(0))}")
+    con.execute(f"set threads = {config.pipeline.threads or _cores()}")
     # Order within a file is kept by row_number, so the engine need not keep it.
     con.execute("set preserve_insertion_order = false")
     con.execute("set enable_progress_bar = false")
@@ -155,6 +155,11 @@ def prepare(con: duckdb.DuckDBPyConnection, config: Config) -> None:
     )
     con.execute(f"create or replace view quarantine.quarantined_rows as {union}")
     write_config(con, config)
+
+
+def _cores() -> int:
+    """Cores that this process may use; macOS cannot say, so there it is all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def write_config(con: duckdb.DuckDBPyConnection, config: Config) -> None:
