@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import HomeError
 from qa_pipeline.landing import quote_name, quote_text
 from qa_pipeline.settings import Home
@@ -28,6 +29,8 @@ DESCRIPTIONS: dict[str, str] = {
     "tallies.score_hist": "Scores per day, model version, label and log-linear bin; sums in parts per million.",
     "tallies.review_counts": "QA reviews per date of the decision judged, rater and error; weights in ppm.",
     "tallies.appeal_counts": "Appeals per date of the decision appealed, vendor, label and outcome.",
+    **{f"quarantine.quarantined_{feed}": f"Rows of feed {feed} in quarantine, verbatim." for feed in FEEDS},
+    "config.market_days": "UTC bounds of each business date in each market.",
     "config.settings": "Settings that the figures depend on.",
     "config.markets": "Markets and the time zone whose date is the business date.",
     "config.queues": "Queues and the scale of their labels.",

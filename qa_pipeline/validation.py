@@ -71,6 +71,12 @@ def run_suite(con: duckdb.DuckDBPyConnection, *, suite: Suite, batch: str) -> "l
     return [_outcome(rule, by_rule.get(rule.rule_id), batch=batch) for rule in suite.rules]
 
 
+def warm_up() -> None:
+    """Import Great Expectations now, so that the first suite does not wait for it."""
+    _great_expectations()
+    _bridge()
+
+
 def _outcome(rule: Rule, item: Any, *, batch: str) -> RuleOutcome:
     if item is None:
         return RuleOutcome(
