@@ -7,7 +7,7 @@ GX ships a DuckDB datasource.
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import duckdb
 import duckdb_engine
@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
 from sqlalchemy.pool import StaticPool
 
 # Named here because `type` is a field in the body of the datasource below.
@@ -85,6 +87,25 @@ class DuckDBDatasource(SQLDatasource):
         if self._execution_engine is None:
             self._execution_engine = DuckDBExecutionEngine(engine=self.get_engine(), create_temp_table=False)
         return self._execution_engine
+
+
+class CountedRows(UnexpectedRowsExpectation):
+    """An UnexpectedRowsExpectation that runs its query once, for the count.
+
+    GX's own runs it twice, the second time for sample rows that nobody reads here: 3.0 s instead of 1.5 s over the
+    ten million rows of a night's predictions.
+    """
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - GX's signature
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002 - GX's signature
+    ) -> dict[str, Any]:
+        count = metrics["unexpected_rows_query.row_count"]
+        return {"success": count == 0, "result": {"observed_value": count}}
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
         mark(con, ("ratings", "label_outcomes", "late"), _sharing("valid_labels"), parameters)
         mark(con, ("reviews",), _sharing("valid_reviews", since="$day"), parameters)
         mark(con, ("appeals",), _sharing("valid_appeals", since="$day"), parameters)
-        mark(con, ("rejected_labels",), _same_keys("valid_labels", "label_id"), parameters)
+        mark(con, ("rejected_labels",), _same_keys("valid_labels", "label_id", within="$restate_days"), parameters)
         mark(con, ("reference_events",), own, parameters)
         _touched_items(con, "labels", parameters, where="stage = 'expert'")
         mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
@@ -103,11 +103,11 @@ def _judging_predictions(table: str) -> str:
     )
 
 
-def _same_keys(table: str, key: str) -> str:
-    """Later dates, within restate_days, on which one of the day's keys is used again."""
+def _same_keys(table: str, key: str, within: str = "36500") -> str:
+    """Later dates, within so many days, on which one of the day's keys is used again."""
     return (
         f"select distinct v.business_date from validated.{table} as v "
-        "where v.business_date > $day and v.business_date <= $day + $restate_days and exists "
+        f"where v.business_date > $day and v.business_date <= $day + {within} and exists "
         f"(select 1 from validated.{table} as p where p.business_date = $day and p.{key} = v.{key})"
     )
 

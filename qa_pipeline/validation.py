@@ -25,6 +25,7 @@ from qa_pipeline.suites import Rule, Suite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_ROWS_TYPE = "UnexpectedRowsExpectation"
 ROW_COLUMNS = ("business_date", "row_id")
 _RESULT_FORMAT = {
     "result_format": "BASIC",
@@ -58,8 +59,11 @@ def run_suite(con: duckdb.DuckDBPyConnection, *, suite: Suite, batch: str) -> "l
     if not suite.rules:
         return []
     gx = _great_expectations()
+    types = {_ROWS_TYPE: _bridge().CountedRows}
     expectations = [
-        getattr(gx.expectations, rule.expectation_type)(**rule.kwargs, meta={"rule_id": rule.rule_id})
+        types.get(rule.expectation_type, getattr(gx.expectations, rule.expectation_type))(
+            **rule.kwargs, meta={"rule_id": rule.rule_id}
+        )
         for rule in suite.rules
     ]
     with _bridge().borrowed(con, table=batch) as gx_batch:
@@ -86,11 +90,11 @@ def _outcome(rule: Rule, item: Any, *, batch: str) -> RuleOutcome:
     if raised is not None:
         return RuleOutcome(rule, 0, is_success=False, message=raised, failing_rows_sql=None)
     found = item.result
-    if rule.expectation_type == "UnexpectedRowsExpectation":
+    if rule.expectation_type == _ROWS_TYPE:
         count = int(found["observed_value"])
         query = str(rule.kwargs["unexpected_rows_query"]).replace("{batch}", f"(select * from {batch}) as subselect")
     else:
-        count = int(found["unexpected_count"])
+        count = int(found["unexpected_count"] or 0)
         query = str(found.get("unexpected_index_query") or "").rstrip().removesuffix(";")
     if count == 0:
         return RuleOutcome(rule, 0, is_success=bool(item.success), message=None, failing_rows_sql=None)

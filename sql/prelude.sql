@@ -15,6 +15,11 @@ create or replace temp macro int_or_null(s) as (
 -- floor(a / b), NULL when b is 0.
 create or replace temp macro int_div(a, b) as (cast(a as bigint) // nullif(cast(b as bigint), 0));
 
+-- A multi-select label with its codes sorted and each only once; other labels as they are.
+create or replace temp macro sorted_codes(s) as (
+    case when contains(s, '|') then array_to_string(list_sort(list_distinct(string_split(s, '|'))), '|') else s end
+);
+
 -- Ratings of a unit as one text.
 create or replace temp macro list_text(l) as (array_to_string(l, ','));
 

@@ -10,7 +10,7 @@ select
     s.item_id,
     s.market,
     s.queue,
-    s.label,
+    sorted_codes(s.label) as label,
     s.source,
     s.guideline_version,
     s.valid_from,

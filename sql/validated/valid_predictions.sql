@@ -15,7 +15,7 @@ select
     s.model_id,
     s.model_version,
     s.model_kind,
-    s.label,
+    sorted_codes(s.label) as label,
     s.score,
     s.is_decision,
     s.predicted_at,

@@ -14,7 +14,7 @@ select
     s.market,
     s.queue,
     s.reviewer_id,
-    s.verdict_label,
+    sorted_codes(s.verdict_label) as verdict_label,
     s.error_category,
     s.severity,
     s.is_blind,

@@ -1,0 +1,13 @@
+-- Purpose: units of agreement by the pattern of their ratings, all that any coefficient needs.
+-- Grain:   as the tally: business_date x market (CROSS too) x queue x rater_pool x pattern x replicate.
+-- Source:  tallies.unit_patterns.
+-- Units:   unit_count = units; single ratings are included.
+select
+    business_date,
+    market,
+    queue,
+    rater_pool,
+    pattern,
+    replicate,
+    n as unit_count
+from tallies.unit_patterns

@@ -1,0 +1,20 @@
+-- Purpose: reviewed decisions by what the review found, per rater.
+-- Grain:   as the tally: business_date (of the decision) x market x queue x rater x vendor x error_category
+--          x severity x replicate, one or more rows each.
+-- Source:  tallies.review_counts, random samples alone: targeted reviews and appeals never enter an unbiased rate.
+-- Units:   unit_count = reviews; weight = 1/p in 1e-6, weight_squared = 1/p^2 in 1e-6.
+select
+    business_date,
+    market,
+    queue,
+    rater_kind,
+    rater,
+    vendor,
+    error_category,
+    severity,
+    replicate,
+    n as unit_count,
+    weight_ppm as weight,
+    weight_sq_ppm as weight_squared
+from tallies.review_counts
+where sampling = 'random'
