@@ -158,10 +158,12 @@ def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counte
     for (pool, market, queue, _), entries in decisions.items():
         first = min(entry[0] for entry in entries)
         last: dict[str, Row] = {}
+        markets = set()
         for entry in sorted(entries, key=lambda entry: (entry[1], entry[2])):
             if (entry[0] - first).days <= restate_days:
                 last[entry[3]["annotator_id"]] = entry[3]
-        if market == "CROSS" and len({row["market"] for row in last.values()}) < 2:
+                markets.add(entry[3]["market"])
+        if market == "CROSS" and len(markets) < 2:
             continue
         ratings = sorted(row["label"] for row in last.values())
         patterns[first.isoformat(), market, queue, pool, ",".join(ratings)] += 1

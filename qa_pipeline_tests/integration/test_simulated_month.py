@@ -77,9 +77,7 @@ def test_quarantine_holds_every_injected_row_under_its_rule_and_no_clean_one(mon
 
 def test_superseded_rows_are_the_older_deliveries(month: Month) -> None:
     """Stops the older of two deliveries of a key from winning."""
-    counts = dict(
-        month.con.execute("select feed, count(*) from ops.superseded group by all").fetchall()
-    )
+    counts = dict(month.con.execute("select feed, count(*) from ops.superseded group by all").fetchall())
     expected = Counter(row["feed"] for row in month.truth["dirty_rows"] if row["action"] == "supersede")
     for incident in month.truth["incidents"]:
         if incident["kind"] == "duplicated_file":

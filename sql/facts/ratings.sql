@@ -104,7 +104,7 @@ shared_items as (
         r.queue,
         r.item_id
     from ranked as r
-    where r.unit_market = 'CROSS' and r.recency = 1
+    where r.unit_market = 'CROSS'
     group by r.rater_pool, r.queue, r.item_id
     having min(r.market) <> max(r.market)
 )
