@@ -1,0 +1,189 @@
+"""Sentences computed from the rows that a figure shows: its title says what was found, never what was hoped.
+
+Rows in, text out; no HTML. Names of markets, queues and subjects are inserted as they are and escaped by the page.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from statistics import median
+
+from qa_pipeline.charts import words
+from qa_pipeline.charts.reading import MartRow, Volume
+from qa_pipeline.charts.series import period_text, point_time
+from qa_pipeline.charts.verdicts import (
+    ACT,
+    IN_CONTROL,
+    NO_TARGET,
+    PSI_LARGE,
+    TOO_FEW,
+    WATCH,
+    Verdict,
+    agreement_verdict,
+    defect_verdict,
+    has_moved,
+)
+
+
+def rate_text(row: MartRow) -> str:
+    """`6.2% (5.0-7.4%)`."""
+    return f"{words.percent(row.estimate)} ({words.percent_range(row.low, row.high)})"
+
+
+def alpha_text(row: MartRow) -> str:
+    """`0.71 (0.66-0.75)`; without an interval, the reason in its place."""
+    inside = words.coefficient_range(row.low, row.high) or words.reason_text(row.reason)
+    return f"{words.coefficient(row.estimate)} ({inside})"
+
+
+def defect_title(points: Sequence[MartRow], *, current: MartRow | None, target: float | None) -> str:
+    """Title of a defect trend; `points` is the line drawn, `current` the newest 28 days."""
+    if current is None or current.estimate is None:
+        filled = [row for row in points if row.estimate is not None]
+        if not filled:
+            return "Defect rate: not enough data"
+        return f"Defect rate {rate_text(filled[-1])}, {period_text(filled[-1])}; no 28-day figure yet"
+    rate = rate_text(current)
+    if target is None:
+        return f"Defect rate {rate} over 28 days; no target is set"
+    verdict = defect_verdict(current, target)
+    if verdict is TOO_FEW:
+        return f"Too few audits to judge: {rate} of {words.plural(current.n_items, 'audited decision')}"
+    is_below = current.high is not None and current.high < target
+    found = {ACT.key: "is above", WATCH.key: "may be above"}.get(verdict.key, "is below" if is_below else "is within")
+    since = above_since(points, target=target) if verdict is ACT else None
+    return f"Defect rate {rate} {found} its target of {words.percent(target)}" + (
+        f", since {words.short_day(since)}" if since else ""
+    )
+
+
+def above_since(points: Sequence[MartRow], *, target: float) -> date | None:
+    """First day of the last unbroken stretch of two or more estimates above the target that reaches the newest one."""
+    start: date | None = None
+    length = 0
+    for row in reversed([row for row in points if row.estimate is not None]):
+        if row.estimate is None or row.estimate <= target:
+            break
+        start = row.start if row.period != "trailing_28d" else point_time(row).date()
+        length += 1
+    return start if length >= 2 else None
+
+
+def agreement_line(current: MartRow | None) -> str:
+    """One line under a queue's name: the newest 28 days' alpha and its verdict."""
+    if current is None or current.estimate is None:
+        return words.reason_text(current.reason if current else None)
+    return f"\u03b1 {alpha_text(current)}: {agreement_verdict(current).word}"
+
+
+def agreement_title(
+    current: Mapping[str, MartRow | None], *, names: Mapping[str, str], targets: Mapping[str, float | None]
+) -> str:
+    """Title over the agreement panels: which queues are unreliable or below target, else how many are reliable."""
+    verdicts = {queue: agreement_verdict(row) for queue, row in current.items()}
+    known = [queue for queue, verdict in verdicts.items() if verdict.key != "few"]
+    if not known:
+        return "Agreement: no queue has enough data to judge"
+    unreliable = [names[queue] for queue in known if verdicts[queue].key == "act"]
+    if unreliable:
+        verb = "is" if len(unreliable) == 1 else "are"
+        return f"Agreement: {words.join(unreliable)} {verb} unreliable"
+    below = []
+    for queue in known:
+        row, target = current[queue], targets[queue]
+        if row is not None and row.high is not None and target is not None and row.high < target:
+            below.append(names[queue])
+    if below:
+        verb = "is" if len(below) == 1 else "are"
+        return f"Agreement: {words.join(below)} {verb} below target"
+    reliable = sum(verdicts[queue].key == "ok" for queue in known)
+    if reliable == len(known):
+        return f"Agreement is reliable in {'the one queue' if reliable == 1 else f'all {reliable} queues'} we can judge"
+    return f"Agreement is reliable in {reliable} of {len(known)} queues we can judge, tentative in the rest"
+
+
+def compare_title(rows: Sequence[MartRow], *, noun: str, names: Mapping[str, str]) -> str:
+    """Who is less accurate for certain: whose whole interval lies below those of most of the others, or of some."""
+    ends = {row.subject: (row.low, row.high) for row in rows if row.low is not None and row.high is not None}
+    if not ends:
+        return f"{noun}s: not enough data to compare"
+    if len(ends) == 1:
+        only = next(row for row in rows if row.subject in ends)
+        return f"{noun} {names[only.subject]}: accuracy {rate_text(only)}"
+    above = {one: [other for other in ends if ends[other][0] > ends[one][1]] for one in ends}
+    low = [one for one in ends if above[one] and 2 * len(above[one]) > len(ends) - 1]
+    if not low:
+        worst = max(ends, key=lambda one: len(above[one]))
+        if not above[worst]:
+            return f"{noun}s cannot be told apart: their intervals overlap"
+        better = words.join([names[other] for other in above[worst]])
+        return f"{names[worst]} is less accurate than {better}; the other intervals overlap"
+    who = f"{words.join([names[one] for one in low])} {'is' if len(low) == 1 else 'are'} less accurate than"
+    if len(low) == 1 and len(above[low[0]]) <= 3:
+        return f"{who} {words.join([names[other] for other in above[low[0]]])}"
+    return f"{who} most other {noun.lower()}s"
+
+
+def drift_title(
+    rows: Sequence[MartRow], *, no_drift: Mapping[tuple[date, str], float], names: Mapping[str, str]
+) -> str:
+    """Which row of a drift map moved on most days, how far, and since when; `names` is keyed as `no_drift`."""
+    judged = [row for row in rows if row.estimate is not None and row.low is not None]
+    if not judged:
+        return "Drift: not enough data"
+    moved: dict[str, list[MartRow]] = {}
+    for row in judged:
+        key = drift_key(row)
+        if has_moved(row, no_drift.get((row.end, key))):
+            moved.setdefault(key, []).append(row)
+    days = len({row.end for row in judged})
+    if not moved:
+        return f"No shift on any of the {words.plural(days, 'day')} shown"
+    key, worst = max(moved.items(), key=lambda entry: (len(entry[1]), max(row.estimate or 0.0 for row in entry[1])))
+    peak = max(row.estimate or 0.0 for row in worst)
+    size = "far" if peak >= PSI_LARGE else "noticeably"
+    when = f"on {words.short_day(worst[0].end)}"
+    if len(worst) > 1:
+        when = f"on {len(worst)} days, {words.short_day(worst[0].end)} to {words.short_day(worst[-1].end)}"
+    more = f"; {len(moved) - 1} more moved" if len(moved) > 1 else ""
+    return f"{names[key]} moved {size} {when}: PSI up to {words.coefficient(peak)}{more}"
+
+
+def drift_key(row: MartRow) -> str:
+    """Row of a drift map: queue, kind and subject together."""
+    return f"{row.queue}\x1f{row.subject_kind}\x1f{row.subject}"
+
+
+def volume_title(volumes: Sequence[Volume]) -> str:
+    """Newest day's human decisions against the median of the up to 28 days before."""
+    days = sorted(volumes, key=lambda volume: volume.day)
+    last = days[-1]
+    first = last.day - timedelta(days=28)
+    before = [volume.human for volume in days[:-1] if volume.day >= first]
+    made = f"{words.plural(last.human, 'human decision')} on {words.short_day(last.day)}"
+    if len(before) < 7 or not median(before):
+        return made
+    change = last.human / median(before) - 1
+    if abs(change) < 0.25:
+        return f"Volume is as usual: {made}"
+    return f"{made}, {abs(change):.0%} {'below' if change < 0 else 'above'} the usual day"
+
+
+def status_sentence(verdicts: Mapping[str, Verdict]) -> str:
+    """`Act on Hate. Watch Spam. 3 queues are in control.` of queue name to verdict; what is empty is left out."""
+    if not verdicts:
+        return "No figures for this market yet."
+    if len(verdicts) > 1 and all(verdict == IN_CONTROL for verdict in verdicts.values()):
+        return f"All {len(verdicts)} queues are in control."
+    parts = []
+    for verdict, verb in ((ACT, "Act on"), (WATCH, "Watch")):
+        named = [name for name, found in verdicts.items() if found == verdict]
+        if named:
+            parts.append(f"{verb} {words.join(named)}.")
+    for verdict, state in ((IN_CONTROL, "in control"), (NO_TARGET, "without a target")):
+        number = sum(found == verdict for found in verdicts.values())
+        if number:
+            parts.append(f"{words.plural(number, 'queue is', 'queues are')} {state}.")
+    number = sum(found == TOO_FEW for found in verdicts.values())
+    if number:
+        parts.append(f"{words.plural(number, 'queue has', 'queues have')} too few audits to judge.")
+    return " ".join(parts)

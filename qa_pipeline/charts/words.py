@@ -1,0 +1,145 @@
+"""Numbers, dates and lists as a reader wants to see them. Text only: nothing here reads rows or knows HTML."""
+
+import html
+import re
+from collections.abc import Sequence
+from datetime import date
+
+MINUS = "\u2212"
+EN_DASH = "\u2013"
+NBSP = "\u00a0"
+NOTHING = "\u2013"
+
+_REASONS = {
+    "expectation": "an expectation has no interval",
+    "mixed_scales": "the queues use different scales",
+    "no_baseline": "no 28 days before to compare with",
+    "no_data": "no data",
+    "no_pairs": "no item was judged twice",
+    "one_label_only": "only one label was used",
+    "scores_incomplete": "scores are not delivered for every label",
+    "sparse_categories": "some labels are too rare for an interval",
+    "too_few_disagreements": "too few disagreements for an interval",
+    "too_few_events": "too few of the rarer outcome for an interval",
+    "too_few_items": "too few items",
+}
+
+
+def reason_text(reason: str | None) -> str:
+    """Plain words for a mart's reason code; a code that is not known is shown with its underscores opened."""
+    if not reason:
+        return "no data"
+    return _REASONS.get(reason, reason.replace("_", " "))
+
+
+def percent(value: float | None, *, digits: int = 1) -> str:
+    """`0.0623` as `6.2%`; a dash for None."""
+    if value is None:
+        return NOTHING
+    return f"{_signless(value * 100, digits)}%"
+
+
+def coefficient(value: float | None, *, digits: int = 2) -> str:
+    """`0.713` as `0.71`; a dash for None."""
+    return NOTHING if value is None else _signless(value, digits)
+
+
+def count(value: int | None) -> str:
+    """`1234567` as `1,234,567`; a dash for None."""
+    return NOTHING if value is None else f"{value:,}".replace("-", MINUS)
+
+
+def bytes_text(value: int) -> str:
+    """`20480` as `20.5 kB`: powers of 1,000, as disks and networks count."""
+    size = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def percent_range(low: float | None, high: float | None, *, digits: int = 1) -> str:
+    """`5.0-7.4%` (with an en dash), or nothing when an end is missing."""
+    if low is None or high is None:
+        return ""
+    return f"{_signless(low * 100, digits)}{EN_DASH}{percent(high, digits=digits)}"
+
+
+def coefficient_range(low: float | None, high: float | None, *, digits: int = 2) -> str:
+    """`0.59-0.67` with an en dash; `to` stands between numbers of which one is negative."""
+    if low is None or high is None:
+        return ""
+    between = " to " if low < 0 or high < 0 else EN_DASH
+    return f"{_signless(low, digits)}{between}{_signless(high, digits)}"
+
+
+def change(share: float) -> str:
+    """A relative change in whole percent, signed: `+3%`; without a sign when it rounds to nothing."""
+    text = f"{abs(share) * 100:.0f}"
+    sign = "" if text == "0" else "+" if share > 0 else MINUS
+    return f"{sign}{text}%"
+
+
+def points(change: float) -> str:
+    """A difference of two shares in percentage points, signed: `+0.4 pt`."""
+    text = f"{abs(change) * 100:.1f}"
+    sign = "" if float(text) == 0 else "+" if change > 0 else MINUS
+    return f"{sign}{text}{NBSP}pt"
+
+
+def day(value: date | None) -> str:
+    """`Thu 19 Nov 2026`; a dash for None."""
+    return NOTHING if value is None else f"{value:%a} {value.day} {value:%b %Y}"
+
+
+def short_day(value: date) -> str:
+    """`19 Nov`."""
+    return f"{value.day} {value:%b}"
+
+
+def join(names: Sequence[str], *, limit: int = 4) -> str:
+    """`a, b and c`; from more than `limit` names the rest is counted: `a, b, c and 3 more`."""
+    shown = list(names)
+    if len(shown) > limit:
+        kept = shown[: limit - 1]
+        shown = [*kept, f"{len(names) - len(kept)} more"]
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`1 queue`, `2 queues`; `many` where the plural is not one + s."""
+    return f"{count(number)}{NBSP}{one if number == 1 else many or one + 's'}"
+
+
+def short(text: str, *, limit: int = 24) -> str:
+    """`text` cut to `limit` characters with an ellipsis; line breaks and control characters become spaces."""
+    clean = re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1].rstrip() + "\u2026"
+
+
+def squeeze(text: str, *, limit: int) -> str:
+    """`text` cut in its middle to `limit` characters: the end of a model version is what tells it from another."""
+    clean = short(text, limit=10_000)
+    if len(clean) <= limit:
+        return clean
+    tail = (limit - 1) // 2
+    return clean[: limit - 1 - tail].rstrip() + "\u2026" + clean[-tail:].lstrip()
+
+
+def plain(text: str) -> str:
+    """`text` of our own (no user's data) without its tags, to measure it."""
+    return re.sub(r"<[^>]*>", "", text)
+
+
+def plot_text(text: str) -> str:
+    """`text` for a Plotly text: Plotly renders tags such as `<a>` and `<b>`, so they are escaped."""
+    return html.escape(text, quote=False)
+
+
+def _signless(value: float, digits: int) -> str:
+    """Fixed decimals, a real minus sign, and never a negative zero."""
+    text = f"{abs(value):.{digits}f}"
+    return text if value >= 0 or float(text) == 0 else MINUS + text

@@ -1,0 +1,274 @@
+"""The written pages: right numbers, right when empty, safe with hostile names, written atomically."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from qa_pipeline.charts.pages import write_pages
+from qa_pipeline.charts.publishing import WORKSHOP, publish
+from qa_pipeline.charts.words import percent, percent_range
+from qa_pipeline.errors import HomeError
+from qa_pipeline_tests.fake_draws import HOSTILE
+from qa_pipeline_tests.fake_marts import empty_warehouse, fake_config, fake_warehouse
+
+
+class _Page(HTMLParser):
+    """Elements, attributes and visible text of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+
+@cache
+def _read(path: Path) -> _Page:
+    """A page of a module's fixture, parsed once."""
+    return _Page(path)
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, reports: Path, *, is_hostile: bool = False, is_synthetic: bool = True
+) -> list[Path]:
+    return write_pages(
+        con,
+        reports=reports,
+        config=fake_config(is_hostile=is_hostile),
+        built_at="2026-11-20 04:52 UTC",
+        run_id=HOSTILE["run"] if is_hostile else "c03a01c8",
+        is_synthetic=is_synthetic,
+    )
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    con = fake_warehouse()
+    yield con
+    con.close()
+
+
+@pytest.fixture(scope="module")
+def pages(warehouse: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return _write(warehouse, tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="module")
+def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    con = fake_warehouse(is_hostile=True)
+    written = _write(con, tmp_path_factory.mktemp("hostile"), is_hostile=True)
+    con.close()
+    return written
+
+
+def test_every_page_is_there(pages: list[Path]) -> None:
+    """Stops a market without a page; the index comes first, for the links in Dagster."""
+    markets = [f"market-{code}.html" for code in ("BR", "DE", "ID", "JP", "US")]
+    assert [page.name for page in pages] == ["index.html", *markets, "contract.html", "method.html"]
+    folder = pages[0].parent
+    assert sorted(path.name for path in (folder / "assets").iterdir()) == [
+        "pages.js",
+        next(path.name for path in (folder / "assets").glob("plotly-*.min.js")),
+        "style.css",
+        "theme.js",
+    ]
+    assert not (folder / WORKSHOP).exists()
+
+
+def test_the_matrix_shows_the_marts(pages: list[Path], warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Stops a stale or shuffled cell: each market and queue shows its newest 28 days, judged by the stated rule."""
+    page = _read(pages[0])
+    found = warehouse.execute(
+        "select market, queue, estimate, ci_low, ci_high from marts.defect_rate where period = 'trailing_28d' "
+        "and subject = 'human' and period_end = (select max(period_end) from marts.defect_rate where period = 'day')"
+    ).fetchall()
+    titles = {attrs["title"] for tag, attrs in page.elements if "cell" in (attrs.get("class") or "").split()}
+    names = {"BR": "Brazil", "ID": "Indonesia"} | {"hate": "Hate speech", "spam": "Spam", "ALL": "All queues"}
+    checked = 0
+    for market, queue, estimate, low, high in found:
+        if market in ("BR", "ID") and queue in ("hate", "spam", "ALL"):
+            start = f"{names[market]}, {names[queue]}: {percent(estimate)}, interval {percent_range(low, high)}, "
+            assert [title for title in titles if title and title.startswith(start)], start
+            checked += 1
+    assert checked == 6
+    assert any(title and title.startswith("Brazil, Hate speech: ") and title.endswith(", act") for title in titles)
+    assert "2 of 25\u00a0market queues need action" in page.text.replace(" market", "\u00a0market")
+
+
+def test_every_page_says_where_it_comes_from(pages: list[Path]) -> None:
+    """Stops a page without its date, run or synthetic notice: it could be taken for real or for today's."""
+    for path in pages:
+        text = _read(path).text
+        for part in ("Thu 19 Nov 2026", "2026-11-20 04:52 UTC", "c03a01c8", "v7", "Synthetic data."):
+            assert part in text, (path.name, part)
+
+
+def test_no_notice_without_synthetic_data(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """Stops a real home from being called synthetic."""
+    assert all("ynthetic" not in page.read_text() for page in _write(warehouse, tmp_path, is_synthetic=False))
+
+
+def test_pages_load_nothing_and_have_no_inline_code(pages: list[Path], hostile_pages: list[Path]) -> None:
+    """Stops external requests, inline handlers and inline scripts: the Content-Security-Policy would break the page."""
+    for path in (*pages, *hostile_pages):
+        page = _read(path)
+        for tag, attrs in page.elements:
+            assert not [name for name in attrs if name.startswith("on")], (path.name, tag, attrs)
+            for name in ("href", "src"):
+                link = attrs.get(name) or ""
+                assert not re.match(r"(?i)(https?:|//|javascript:)", link), (path.name, link)
+            if tag == "script":
+                assert attrs.get("src") or attrs.get("type") == "application/json"
+        for tag, attrs in page.elements:
+            file = (attrs.get("href") or "").split("#")[0]
+            assert tag != "a" or not file or (path.parent / file).is_file(), (path.name, file)
+
+
+def test_links_within_pages_lead_somewhere(pages: list[Path], hostile_pages: list[Path]) -> None:
+    """Stops a cell of the matrix from leading to a queue that the market's page does not have."""
+    for written in (pages, hostile_pages):
+        known = {path.name: {attrs.get("id") for _, attrs in _read(path).elements} for path in written}
+        for path in written:
+            for tag, attrs in _read(path).elements:
+                file, _, anchor = (attrs.get("href") or "").partition("#")
+                if tag == "a" and anchor:
+                    assert anchor in known[file or path.name], (path.name, attrs["href"])
+
+
+def test_hostile_names_stay_text(hostile_pages: list[Path]) -> None:
+    """Stops a market, queue, vendor, version, file name, message, row or run id from becoming an element."""
+    seen = ""
+    for path in hostile_pages:
+        page = _read(path)
+        tags = {tag for tag, _ in page.elements}
+        assert not tags & {"img", "iframe", "object", "embed", "base", "form"}
+        assert "<script>alert" not in page.source
+        assert sum(tag == "svg" for tag, _ in page.elements) == page.source.count('<svg class="spark"')
+        assert path.name.isascii()
+        seen += page.text
+    for name in ("market", "queue_name", "file", "message", "row", "run"):
+        assert re.sub(r"\s+", " ", HOSTILE[name])[:30] in seen, name
+
+
+def test_empty_tables_give_pages_that_say_so(tmp_path: Path) -> None:
+    """The first night may have nothing: stops a crash, and a 0 where nothing is known."""
+    con = empty_warehouse()
+    pages = _write(con, tmp_path)
+    texts = {path.name: _Page(path).text for path in pages}
+    assert "Not enough data: no day has been processed." in texts["index.html"]
+    assert "Not enough data: no queue of this market has a figure yet." in texts["market-BR.html"]
+    assert "No file has landed yet" in texts["contract.html"]
+    assert "0.0%" not in texts["market-BR.html"]
+
+
+def test_absent_tables_give_pages_too(tmp_path: Path) -> None:
+    """Stops a crash on a home whose marts were never built."""
+    with duckdb.connect(":memory:") as con:
+        assert len(_write(con, tmp_path)) == 8
+
+
+def test_marts_of_nulls_give_reasons(tmp_path: Path) -> None:
+    """Rows with NULL or NaN and a reason: stops NaN in the JSON and figures without a word of why."""
+    with empty_warehouse() as con:
+        for estimate, reason in ((None, "too_few_items"), (float("nan"), "one_label_only")):
+            for mart, kind, subject, metric in (
+                ("agreement", "pool", "production", "krippendorff_alpha"),
+                ("defect_rate", "rater_kind", "human", "defect_rate"),
+            ):
+                day = date(2026, 11, 1)
+                row = [
+                    "day",
+                    day,
+                    day,
+                    "BR",
+                    "hate",
+                    kind,
+                    subject,
+                    metric,
+                    "",
+                    "",
+                    *[estimate] * 3,
+                    3,
+                    6,
+                    True,
+                    reason,
+                ]
+                con.execute(f"insert into marts.{mart} values ({', '.join('?' * len(row))})", row)
+        pages = _write(con, tmp_path)
+    page = _Page(next(path for path in pages if path.name == "market-BR.html"))
+    assert "nan" not in page.source.lower().replace("nanosecond", "")
+    assert "one label was used" in page.text
+
+
+def test_pages_are_the_same_every_time(warehouse: duckdb.DuckDBPyConnection, pages: list[Path], tmp_path: Path) -> None:
+    """Stops clocks and unordered sets from changing a page whose data did not change."""
+    again = _write(warehouse, tmp_path)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in pages]
+
+
+def test_pages_of_gone_markets_are_removed_and_other_files_kept(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Stops a renamed market from leaving its old page, and the cleaning from taking a user's own file."""
+    (tmp_path / "assets").mkdir()
+    for name in ("market-XX.html", "notes.html", "assets/plotly-0.0.1.min.js"):
+        (tmp_path / name).write_text("old")
+    _write(warehouse, tmp_path)
+    assert not (tmp_path / "market-XX.html").exists()
+    assert not (tmp_path / "assets/plotly-0.0.1.min.js").exists()
+    assert (tmp_path / "notes.html").read_text() == "old"
+
+
+def test_a_file_in_place_of_the_folder_is_named(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """The sentence has to name the path and say what to do."""
+    blocked = tmp_path / "reports"
+    blocked.write_text("a file")
+    with pytest.raises(HomeError, match=r"reports is a file, but the pages need a folder there: move it away"):
+        _write(warehouse, blocked)
+    assert blocked.read_text() == "a file"
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_something_else_in_a_page_s_place_is_named(tmp_path: Path, kind: str) -> None:
+    """A folder called index.html, a file called assets: stops a traceback, and half-written leftovers."""
+    if kind == "folder":
+        (tmp_path / "index.html" / "inside").mkdir(parents=True)
+    else:
+        (tmp_path / "assets").write_text("a file")
+    with pytest.raises(
+        HomeError, match=r"index\.html is a folder" if kind == "folder" else r"assets.* is a file where"
+    ):
+        publish({"assets/a.js": "x", "index.html": "y"}, folder=tmp_path, obsolete=())
+    assert not (tmp_path / WORKSHOP).exists()
+
+
+def test_a_failing_build_leaves_the_old_pages(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    """Stops half a set of pages: everything is made before anything is replaced."""
+    (tmp_path / "index.html").write_text("old")
+    warehouse.execute("create table ops.spare as from ops.ledger")
+    warehouse.execute("alter table ops.ledger drop column bytes")
+    try:
+        with pytest.raises(duckdb.Error):
+            _write(warehouse, tmp_path)
+    finally:
+        warehouse.execute("drop table ops.ledger")
+        warehouse.execute("alter table ops.spare rename to ledger")
+    assert (tmp_path / "index.html").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

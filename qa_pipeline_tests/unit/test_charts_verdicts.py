@@ -1,0 +1,133 @@
+"""The rules of status, and the sentences computed from the rows."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from qa_pipeline.charts import findings, verdicts
+from qa_pipeline.charts.reading import Volume, choose_grain, newest
+from qa_pipeline_tests.fake_marts import mart_row
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "n", "target", "word"),
+    [
+        (0.084, 0.071, 0.099, 1399, 0.07, "act"),
+        (0.084, 0.070, 0.099, 1399, 0.07, "watch"),  # the interval touches the target: no cry of wolf
+        (0.070, 0.060, 0.081, 1399, 0.07, "in control"),
+        (0.02, 0.01, 0.03, 1399, None, "no target set"),
+        (0.10, 0.02, 0.31, 20, 0.05, "not enough data"),
+        (0.75, 0.53, 0.89, 20, 0.05, "act"),  # few audits, but nearly all of them wrong
+        (0.10, None, None, 900, 0.05, "not enough data"),
+        (None, None, None, 0, 0.05, "not enough data"),
+    ],
+)
+def test_defect_status(
+    estimate: float | None, low: float | None, high: float | None, n: int, target: float | None, word: str
+) -> None:
+    """Stops `act` on an estimate alone, and `in control` on three audits."""
+    assert verdicts.defect_verdict(mart_row(estimate, low, high, n=n), target).word == word
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.80, 0.9, "reliable"), (0.667, 0.85, "tentative"), (0.6, 0.7, "not enough data"), (0.5, 0.66, "unreliable")],
+)
+def test_agreement_verdict(low: float, high: float, word: str) -> None:
+    """DESIGN section 6, vocabulary. Stops a verdict from the estimate instead of the interval."""
+    assert verdicts.agreement_verdict(mart_row((low + high) / 2, low, high)).word == word
+    assert verdicts.agreement_verdict(mart_row(0.9)).word == "not enough data"
+    assert verdicts.agreement_verdict(None).word == "not enough data"
+
+
+def test_drift_needs_effect_and_certainty() -> None:
+    """Stops a mark on a large PSI of ten items, and on a certain but tiny one."""
+    assert verdicts.has_moved(mart_row(0.3, 0.2, 0.4), 0.01)
+    assert not verdicts.has_moved(mart_row(0.3, 0.005, 0.6), 0.01)
+    assert not verdicts.has_moved(mart_row(0.05, 0.04, 0.06), 0.01)
+    assert not verdicts.has_moved(mart_row(0.3), 0.01)
+
+
+def test_defect_titles_follow_the_rows() -> None:
+    """Headlines were typed in the sketches: stops a title that its chart does not show."""
+    weeks = [
+        mart_row(value, value - 0.02, value + 0.02, start=date(2026, 10, 5) + timedelta(days=7 * place), period="week")
+        for place, value in enumerate([0.05, 0.06, 0.09, 0.10])
+    ]
+    now = mart_row(0.084, 0.071, 0.099, period="trailing_28d", end=date(2026, 11, 1))
+    title = findings.defect_title(weeks, current=now, target=0.07)
+    assert title == "Defect rate 8.4% (7.1\u20139.9%) is above its target of 7.0%, since 19 Oct"
+    assert "may be above its target of 8.0%" in findings.defect_title(weeks, current=now, target=0.08)
+    assert "is within its target of 9.0%" in findings.defect_title(weeks, current=now, target=0.09)
+    assert "is below its target of 20.0%" in findings.defect_title(weeks, current=now, target=0.2)
+    assert findings.defect_title(weeks, current=now, target=None).endswith("no target is set")
+    few = now._replace(n_items=12, low=0.01)
+    assert findings.defect_title(weeks, current=few, target=0.07).startswith("Too few audits to judge")
+    assert findings.defect_title([], current=None, target=0.07) == "Defect rate: not enough data"
+
+
+def test_since_needs_an_unbroken_stretch() -> None:
+    """Stops "since" from reaching back over a good week, and from naming a single bad one."""
+    rows = [
+        mart_row(value, start=date(2026, 11, 1) + timedelta(days=place)) for place, value in enumerate([0.2, 0.01, 0.2])
+    ]
+    assert findings.above_since(rows, target=0.1) is None
+    rows.append(mart_row(0.3, start=date(2026, 11, 4)))
+    assert findings.above_since(rows, target=0.1) == date(2026, 11, 3)
+
+
+def test_agreement_titles() -> None:
+    """Stops one unreliable queue from hiding among reliable ones."""
+    good, middling, bad = mart_row(0.9, 0.85, 0.93), mart_row(0.72, 0.69, 0.75), mart_row(0.5, 0.4, 0.6)
+    names = {"a": "A", "b": "B", "c": "C"}
+    none = dict.fromkeys(names)
+    title = findings.agreement_title({"a": good, "b": bad, "c": None}, names=names, targets=none)
+    assert title == "Agreement: B is unreliable"
+    title = findings.agreement_title({"a": good, "b": middling}, names=names, targets={"a": 0.7, "b": 0.8})
+    assert title == "Agreement: B is below target"
+    title = findings.agreement_title({"a": good, "b": middling}, names=names, targets=none | {"a": None})
+    assert title == "Agreement is reliable in 1 of 2 queues we can judge, tentative in the rest"
+    title = findings.agreement_title({"a": None}, names=names, targets=none)
+    assert title == "Agreement: no queue has enough data to judge"
+
+
+def test_comparisons_name_only_what_is_certain() -> None:
+    """Stops a ranking of vendors whose intervals overlap, and silence about one that lies below the others."""
+    names = {"x": "X", "y": "Y", "z": "Z"}
+    x, y, z = (
+        mart_row(0.8, 0.75, 0.84, subject="x"),
+        mart_row(0.9, 0.86, 0.93, subject="y"),
+        mart_row(0.92, 0.9, 0.94, subject="z"),
+    )
+    assert findings.compare_title([x, y, z], noun="Vendor", names=names) == "X is less accurate than Y and Z"
+    near = mart_row(0.87, 0.83, 0.895, subject="x")
+    assert findings.compare_title([near, y, z], noun="Vendor", names=names) == (
+        "X is less accurate than Z; the other intervals overlap"
+    )
+    assert findings.compare_title([y, z], noun="Vendor", names=names).startswith("Vendors cannot be told apart")
+    assert findings.compare_title([y], noun="Vendor", names=names) == "Vendor Y: accuracy 90.0% (86.0\u201393.0%)"
+    assert findings.compare_title([mart_row(None)], noun="Vendor", names={}) == "Vendors: not enough data to compare"
+
+
+def test_volume_titles() -> None:
+    """Stops a halved night from being called usual."""
+    days = [Volume(date(2026, 11, 1) + timedelta(days=place), "BR", "hate", 100, 0, 0) for place in range(10)]
+    assert findings.volume_title(days) == "Volume is as usual: 100\u00a0human decisions on 10 Nov"
+    half = Volume(date(2026, 11, 11), "BR", "hate", 40, 0, 0)
+    assert findings.volume_title([*days, half]).endswith("60% below the usual day")
+    assert findings.volume_title(days[:2]) == "100\u00a0human decisions on 2 Nov"
+
+
+def test_grain_follows_the_amount_of_data() -> None:
+    """Stops a daily line through twelve audits a day, and an empty chart where only weeks have an estimate."""
+    days = [mart_row(0.1, 0.0, 0.3, start=date(2026, 11, 1) + timedelta(days=place), n=12) for place in range(14)]
+    weeks = [
+        mart_row(0.1, 0.05, 0.2, start=date(2026, 10, 5) + timedelta(days=7 * place), period="week", n=84)
+        for place in range(4)
+    ]
+    assert choose_grain([*days, *weeks]) == "week"
+    assert choose_grain([row._replace(n_items=300) for row in days] + weeks) == "day"
+    assert choose_grain(days) == "day"
+    assert choose_grain([]) == "day"
+    assert newest([*days, *weeks]) is None
+    assert newest(days, period="day") == days[-1]
