@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -167,25 +167,20 @@ def _floor(home: Path) -> dict[str, float]:
 
 def _night(home: Path) -> dict[str, float]:
     """Whatever is due in the home, as `qa-pipeline run` does it, from the first look at landing to the publication."""
-    from qa_pipeline import loading, validation, warehouse  # noqa: PLC0415 - belongs to the start of a process
+    from qa_pipeline import instance, nights, validation  # noqa: PLC0415 - belongs to the start of a process
     from qa_pipeline.config import load_config  # noqa: PLC0415 - as above
-    from qa_pipeline.defs.in_process import job_runner  # noqa: PLC0415 - as above
+    from qa_pipeline.defs import in_process  # noqa: F401, PLC0415 - as above
+    from qa_pipeline.progress import Bar  # noqa: PLC0415 - as above
 
     validation.warm_up()
     config = load_config(Home(home))
-    with job_runner(Home(home)) as runner:
-        started = time.perf_counter()
-        with warehouse.working(Home(home), config) as con:
-            due = loading.pending(con, home=Home(home), config=config)
-        days: dict[date, list[str]] = {}
-        for feed, day in due:
-            days.setdefault(day, []).append(feed)
-        outcomes = [runner.load_day(day, feeds=feeds, force=False) for day, feeds in sorted(days.items())]
-        outcomes += [runner.restate(max(days)), runner.publish()]
-        seconds = time.perf_counter() - started
-    failures = [failure for outcome in outcomes for failure in outcome.failures]
-    if failures:
-        raise SystemExit("\n".join(failures))
+    instance.settle(Home(home))
+    started = time.perf_counter()
+    plan = nights.plan_run(Home(home), config=config, start=None, end=None, force=False)
+    done = nights.walk(Home(home), plan=plan, force=False, step=Bar(None, words="", total=0))
+    seconds = time.perf_counter() - started
+    if done.failures:
+        raise SystemExit(str(done.failures))
     return {"seconds": seconds, "peak_gb": _peak_gb()}
 
 

@@ -1,0 +1,42 @@
+"""What the columns of facts, tallies and ops.late mean, for the UI, where neither a feed nor publishing tells."""
+
+from qa_pipeline.contracts import FEEDS
+from qa_pipeline.publishing import COLUMN_DESCRIPTIONS
+
+_OWN = {
+    "content_type": "Kind of content; empty when unknown.",
+    "decided_at": "When the decision that counts was made.",
+    "decided_on": "Business date of the decision that counts.",
+    "decision_id": "label_id or prediction_id of the decision judged.",
+    "given_at": "When the reference was given; NULL for gold.",
+    "given_by": "Who gave the reference; empty for gold.",
+    "guideline_version": "Guideline in force for the decision; empty when unknown.",
+    "inclusion_probability": "Chance with which the decision was picked for review; NULL when it is not a sample.",
+    "kind": "What came too late.",
+    "label": "Label that was decided.",
+    "model_version": "model_id@model_version; empty for people.",
+    "precedence": "Which of several references is believed: 1 first.",
+    "rater": "Annotator, or model_id@model_version.",
+    "rater_kind": "human or model.",
+    "rater_pool": "production or calibration.",
+    "reference_kind": "What the decision is judged by: gold, expert, arbitration or qa.",
+    "reference_label": "Label held to be right.",
+    "row_id": "Number of the row in its partition.",
+    "sampling": "How the decision came to be judged; census when all such decisions are.",
+    "score_sq_sum_ppm": "Sum of squared scores, parts per million.",
+    "score_sum_ppm": "Sum of scores, parts per million.",
+    "site": "Office of the annotator by the roster in force; empty when unknown.",
+    "target_date": "Business date of the decision judged; NULL when it is unknown.",
+    "target_item_id": "Item of the decision judged.",
+    "target_label": "Label of the decision judged.",
+    "target_market": "Market of the decision judged.",
+    "target_queue": "Queue of the decision judged.",
+    "target_rater": "Who made the decision judged.",
+    "vendor": "Company of the annotator; empty for models.",
+}
+
+
+def column_docs() -> dict[str, str]:
+    """Column name -> meaning."""
+    from_feeds = {column.name: column.doc for feed in reversed(FEEDS.values()) for column in feed.columns}
+    return from_feeds | _OWN | COLUMN_DESCRIPTIONS

@@ -1,0 +1,44 @@
+"""`marts.accuracy`: how often decisions equal the reference, per annotator, vendor, model version and rater kind.
+
+What counts as judged and right belongs here; the intervals are `rates`.
+"""
+
+from pathlib import Path
+
+import duckdb
+
+from qa_pipeline.marts.rates import RateRules, rate_figures
+from qa_pipeline.marts.reading import read_table
+from qa_pipeline.marts.records import Figures, constant
+from qa_pipeline.marts.subjects import annotators, few_subjects
+from qa_pipeline.stats.windows import Windows
+
+ANY_REFERENCE = "any"
+COMMENT = (
+    "Share of judged decisions that equal the reference, weighted by 1 / inclusion probability of the reference. Each "
+    "decision is judged once, by its best reference: gold, else expert, else arbitration, else a blind QA verdict "
+    "(random samples alone); reference_kind any takes all of them. subject_kind: rater_kind (human, model), vendor, "
+    "model_version (model@version), annotator. A multi-select decision is right when the whole set is. Market or queue "
+    "ALL adds the weights up. n_items and n_ratings are judged decisions. Annotators have the periods week, all and "
+    "the newest trailing_28d only. Intervals: jackknife with 100 decisions or more, 10 of the rarer outcome, in 8 "
+    "replicates; otherwise Wilson on Kish's effective number of decisions."
+)
+
+
+def accuracy_figures(
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, windows: Windows, annotator_windows: Windows
+) -> list[tuple[Windows, list[Figures]]]:
+    """Figures of marts.accuracy from `tallies.outcome_counts`, with the windows that they index."""
+    table = read_table(con, sql_root=sql_root, name="accuracy_outcomes", parameters={})
+    rules = RateRules(
+        events={"accuracy": table.texts["outcome"].equal("right")},
+        references=(table.texts["reference_kind"], constant(ANY_REFERENCE, table.keys)),
+        prefers_wilson=False,
+    )
+    return [
+        (windows, rate_figures(table, windows=windows, subjects=few_subjects(table), rules=rules)),
+        (
+            annotator_windows,
+            rate_figures(table, windows=annotator_windows, subjects=annotators(table), rules=rules),
+        ),
+    ]

@@ -1,0 +1,140 @@
+"""Builds every mart from the tallies, in one transaction.
+
+The order of the work and what an absent feed leaves behind belong here; each figure has its own module.
+"""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from qa_pipeline.config import Config
+from qa_pipeline.marts import accuracy, agreement, defect_rate, drift
+from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
+from qa_pipeline.marts.reading import Codes, read_dates
+from qa_pipeline.marts.records import NO_METHOD, REASONS, Figures, constant, mart_rows, write_mart
+from qa_pipeline.marts.score_drift import score_drift_figures
+from qa_pipeline.stats.windows import PERIODS, Windows, calendar_windows, summary_windows
+
+MARTS = ("agreement", "accuracy", "defect_rate", "drift")
+COMMENTS = {
+    "agreement": agreement.COMMENT,
+    "accuracy": accuracy.COMMENT,
+    "defect_rate": defect_rate.COMMENT,
+    "drift": drift.COMMENT,
+}
+# What each mart says about a market and queue first, and says to be missing where there is nothing: subject_kind,
+# subject, metric, reference_kind.
+HEADLINES = {
+    "agreement": ("pool", "production", "percent_agreement", ""),
+    "accuracy": ("rater_kind", "human", "accuracy", accuracy.ANY_REFERENCE),
+    "defect_rate": ("rater_kind", "human", "defect_rate", defect_rate.REFERENCE_KIND),
+    "drift": ("labels", "human", "psi", ""),
+}
+WindowedFigures = list[tuple[Windows, list[Figures]]]
+
+
+def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config) -> dict[str, int]:
+    """Rebuild marts.agreement, accuracy, defect_rate and drift; returns the number of rows of each.
+
+    `sql_root` is the project's folder `sql`. Reads schema tallies and ops.partitions; needs schema marts. The figures
+    are a function of these tables and of `config` (labels, restate_days) alone. Periods are every day, ISO week,
+    trailing 28 days and all dates that any tally has. A declared market x queue of which a mart knows nothing gets one
+    row for all dates with reason `no_data`; with every tally empty the marts are empty. All four are replaced in one
+    transaction: when anything fails, the marts stay as they were.
+    """
+    first, last = read_dates(con, sql_root=sql_root, name="tally_dates")
+    (newest,) = read_dates(con, sql_root=sql_root, name="newest_landed_date")
+    rows: dict[str, list[pa.Table]] = {name: [] for name in MARTS}
+    if first is not None and last is not None:
+        windows = calendar_windows(first, last)
+        settled = (last if newest is None else newest) - np.timedelta64(config.pipeline.restate_days, "D")
+        for name, found in _figures(con, sql_root=sql_root, config=config, windows=windows).items():
+            found.append((windows, [_missing(found, config, headline=HEADLINES[name])]))
+            rows[name] = [
+                mart_rows(figures, windows=over, provisional_after=settled)
+                for over, group in found
+                for figures in group
+                if len(figures.window)
+            ]
+    return _write(con, rows)
+
+
+def _figures(
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+) -> dict[str, WindowedFigures]:
+    labels = read_label_counts(con, sql_root=sql_root, windows=windows)
+    annotator_windows = summary_windows(windows.slot_starts[0], windows.slot_starts[-1])
+    return {
+        "agreement": [(windows, agreement.agreement_figures(con, sql_root=sql_root, config=config, windows=windows))],
+        "accuracy": accuracy.accuracy_figures(
+            con, sql_root=sql_root, windows=windows, annotator_windows=annotator_windows
+        ),
+        "defect_rate": defect_rate.defect_rate_figures(
+            con, sql_root=sql_root, windows=windows, annotator_windows=annotator_windows
+        ),
+        "drift": [
+            (windows, label_drift_figures(labels, windows=windows)),
+            (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),
+        ],
+    }
+
+
+def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str, str, str]) -> Figures:
+    """One row, over all dates, for every declared market x queue whose headline figure has none."""
+    known = {cell for windows, group in found for figures in group for cell in _cells(figures, windows, headline)}
+    markets, queues = tuple(sorted(config.markets.markets)), tuple(sorted(config.taxonomy.queues))
+    absent = [
+        (m, q) for m, market in enumerate(markets) for q, queue in enumerate(queues) if (market, queue) not in known
+    ]
+    cells = np.array(absent, dtype=np.int64).reshape(-1, 2)
+    rows = len(cells)
+    kind, subject, metric, reference = headline
+    nothing, zero = np.full(rows, np.nan), np.zeros(rows)
+    return Figures(
+        window=np.zeros(rows, dtype=np.int64),
+        texts={
+            "market": Codes(values=cells[:, 0], names=markets),
+            "queue": Codes(values=cells[:, 1], names=queues),
+            "subject_kind": constant(kind, rows),
+            "subject": constant(subject, rows),
+            "metric": constant(metric, rows),
+            "reference_kind": constant(reference, rows),
+        },
+        method=np.full(rows, NO_METHOD),
+        estimate=nothing,
+        low=nothing,
+        high=nothing,
+        n_items=zero,
+        n_ratings=zero,
+        reason=np.full(rows, REASONS.index("no_data")),
+    )
+
+
+def _cells(figures: Figures, windows: Windows, headline: tuple[str, str, str, str]) -> set[tuple[str, str]]:
+    """Markets and queues for which the figures have the headline over all dates."""
+    chosen = windows.period[figures.window] == PERIODS.index("all")
+    for name, wanted in zip(("subject_kind", "subject", "metric", "reference_kind"), headline, strict=True):
+        codes = figures.texts[name]
+        if wanted not in codes.names:
+            return set()
+        chosen &= codes.values == codes.index(wanted)
+    market, queue = figures.texts["market"].take(chosen), figures.texts["queue"].take(chosen)
+    return {(market.names[m], queue.names[q]) for m, q in zip(market.values, queue.values, strict=True)}
+
+
+def _write(con: duckdb.DuckDBPyConnection, rows: dict[str, list[pa.Table]]) -> dict[str, int]:
+    (is_ordered,) = con.execute("select current_setting('preserve_insertion_order')").fetchall()[0]
+    # A warehouse that loads in any order would store the sorted marts in any order too.
+    con.execute("set preserve_insertion_order = true")
+    con.execute("begin transaction")
+    try:
+        written = {name: write_mart(con, name, tables, comment=COMMENTS[name]) for name, tables in rows.items()}
+        con.execute("commit")
+    except BaseException:
+        con.execute("rollback")
+        raise
+    finally:
+        con.execute(f"set preserve_insertion_order = {is_ordered}")
+    return written

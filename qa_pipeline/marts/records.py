@@ -1,0 +1,134 @@
+"""The rows that every mart is made of: one set of columns, one key, one way to write them.
+
+The shape of a mart and its writing belong here; what the figures are does not.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from qa_pipeline.marts.reading import Codes
+from qa_pipeline.stats.jackknife import FloatArray, IntArray
+from qa_pipeline.stats.windows import PERIODS, Windows
+
+METHODS = ("", "jackknife", "multinomial_delta", "wilson", "wilson_kish")
+NO_METHOD, JACKKNIFE, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(5)
+REASON_MEANINGS: dict[str, str] = {
+    "expectation": "a value to compare with, which has no interval",
+    "no_baseline": "nothing in the 28 days before",
+    "no_data": "nothing was decided, judged or reviewed",
+    "no_pairs": "no unit has two ratings",
+    "one_label_only": "everybody chose the same label, so agreement by chance or drift is undefined",
+    "rare_labels": "under 5 units in which two raters agree on a label other than the commonest: no interval",
+    "sparse_categories": "more than half of the labels or bins are too rare for an interval",
+    "too_few_disagreements": "under 10 units in the rarer of full agreement and any disagreement, or in under 8 groups",
+    "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
+    "too_few_items": "under 100 units",
+}
+REASONS = tuple(REASON_MEANINGS)
+NO_REASON = -1
+COLUMNS: dict[str, tuple[str, str]] = {
+    "period": ("varchar", "day, week (ISO, Monday to Sunday), trailing_28d (28 days up to period_end) or all."),
+    "period_start": ("date", "First business date of the period."),
+    "period_end": ("date", "Last business date of the period, inclusive."),
+    "market": ("varchar", "Market code; ALL rolls markets up, CROSS takes an item over all markets as one unit."),
+    "queue": ("varchar", "Queue code; ALL rolls queues up."),
+    "subject_kind": ("varchar", "What sort of subject the figure is about."),
+    "subject": ("varchar", "Who or what the figure is about, within subject_kind."),
+    "metric": ("varchar", "Name of the figure."),
+    "reference_kind": ("varchar", "What decisions were judged by; empty where a figure has no reference."),
+    "method": ("varchar", "How the interval was made; empty where there is none."),
+    "estimate": ("double", "The figure; NULL with a reason where it cannot be computed."),
+    "ci_low": ("double", "Lower end of the 95 % interval."),
+    "ci_high": ("double", "Upper end of the 95 % interval."),
+    "n_items": ("bigint", "Units behind the figure (see the table's comment)."),
+    "n_ratings": ("bigint", "Ratings behind the figure (see the table's comment)."),
+    "is_provisional": ("boolean", "Whether data still to come within restate_days may change the figure."),
+    "reason": (
+        "varchar",
+        "Why the estimate or its interval is missing, NULL when both are there. "
+        + "; ".join(f"{reason}: {meaning}" for reason, meaning in REASON_MEANINGS.items())
+        + ".",
+    ),
+}
+KEY = tuple(COLUMNS)[:10]
+_TEXTS = ("market", "queue", "subject_kind", "subject", "metric", "reference_kind")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures about to become mart rows, `[rows]` each; `window` indexes the windows they belong to.
+
+    `method` and `reason` index METHODS and REASONS (NO_REASON: NULL); NaN becomes NULL.
+    """
+
+    window: IntArray
+    texts: dict[str, Codes]
+    method: IntArray
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_items: FloatArray
+    n_ratings: FloatArray
+    reason: IntArray
+
+
+def constant(name: str, rows: int) -> Codes:
+    """The same text for `rows` rows."""
+    return Codes(values=np.zeros(rows, dtype=np.int64), names=(name,))
+
+
+def mart_rows(figures: Figures, *, windows: Windows, provisional_after: np.datetime64) -> pa.Table:
+    """Rows with COLUMNS. A period that ends after `provisional_after` is provisional."""
+    period = Codes(values=windows.period[figures.window], names=PERIODS)
+    end = windows.end[figures.window]
+    texts = {name: _dictionary(figures.texts[name]) for name in _TEXTS}
+    columns = {
+        "period": _dictionary(period),
+        "period_start": pa.array(windows.start[figures.window]),
+        "period_end": pa.array(end),
+        **texts,
+        "method": _dictionary(Codes(values=figures.method, names=METHODS)),
+        "estimate": _numbers(figures.estimate),
+        "ci_low": _numbers(figures.low),
+        "ci_high": _numbers(figures.high),
+        "n_items": pa.array(figures.n_items.astype(np.int64)),
+        "n_ratings": pa.array(figures.n_ratings.astype(np.int64)),
+        "is_provisional": pa.array(end > provisional_after),
+        "reason": _dictionary(Codes(values=figures.reason, names=REASONS)),
+    }
+    return pa.table(columns)
+
+
+def write_mart(con: duckdb.DuckDBPyConnection, name: str, rows: list[pa.Table], *, comment: str) -> int:
+    """Replace `marts.<name>` by `rows` in the order of the mart key, with comments; returns the number of rows.
+
+    The caller holds the transaction. `name` is one of the project's own words, never data.
+    """
+    declared = ", ".join(f"{column} {type_}" for column, (type_, _) in COLUMNS.items())
+    con.execute(f"create or replace table marts.{name} ({declared})")
+    if rows:
+        con.register("mart_rows", pa.concat_tables(rows))
+        try:
+            con.execute(f"insert into marts.{name} by name from mart_rows order by {', '.join(KEY)}")
+        finally:
+            con.unregister("mart_rows")
+    con.execute(f"comment on table marts.{name} is {_quoted(comment)}")
+    for column, (_, text) in COLUMNS.items():
+        con.execute(f"comment on column marts.{name}.{column} is {_quoted(text)}")
+    return sum(table.num_rows for table in rows)
+
+
+def _dictionary(codes: Codes) -> pa.DictionaryArray:
+    indices = pa.array(codes.values.astype(np.int32), mask=codes.values < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(codes.names, pa.string()))
+
+
+def _numbers(values: FloatArray) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

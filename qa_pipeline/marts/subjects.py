@@ -1,0 +1,28 @@
+"""Whom rates are about: rater kinds, vendors and model versions, and annotators.
+
+How a tally's rater columns become subjects belongs here; what is counted about them does not.
+"""
+
+from qa_pipeline.marts.rates import Subject
+from qa_pipeline.marts.reading import Codes, Table
+
+
+def few_subjects(table: Table) -> tuple[Subject, ...]:
+    """Rater kinds (human, model), vendors of humans and model versions: shown for every period."""
+    kind, rater, vendor = _raters(table)
+    is_human = kind.equal("human")
+    return (
+        Subject(kind="rater_kind", keys=is_human | ~is_human, name=kind),
+        Subject(kind="vendor", keys=is_human & ~vendor.equal(""), name=vendor),
+        Subject(kind="model_version", keys=kind.equal("model"), name=rater),
+    )
+
+
+def annotators(table: Table) -> tuple[Subject, ...]:
+    """Annotators: so many that only weeks, all dates and the newest trailing 28 days are kept."""
+    kind, rater, _ = _raters(table)
+    return (Subject(kind="annotator", keys=kind.equal("human"), name=rater),)
+
+
+def _raters(table: Table) -> tuple[Codes, Codes, Codes]:
+    return table.texts["rater_kind"], table.texts["rater"], table.texts["vendor"]

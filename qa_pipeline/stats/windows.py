@@ -1,0 +1,133 @@
+"""Calendar windows (day, ISO week, trailing 28 days, all) and sums over them.
+
+Which windows a range of dates has, and summing additive counts over them by differences of cumulative sums, belong
+here; what is counted does not. Dates are numpy days; `end` is inclusive, as `period_end` in the marts.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qa_pipeline.stats.jackknife import FloatArray, IntArray
+
+DateArray: TypeAlias = npt.NDArray[np.datetime64]
+PERIODS = ("all", "day", "trailing_28d", "week")
+TRAILING_DAYS = 28
+_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows over slots of consecutive dates; `[W]` arrays unless noted.
+
+    `period` indexes PERIODS. `slot_starts` `[S]` is the first date of each slot: the dates between two neighbouring
+    window bounds are one slot, so daily windows have a slot a day and weekly ones a slot a week. `first`/`stop` bound a
+    window's slots (half open), `baseline_first`/`baseline_stop` those of the 28 days before its start.
+    """
+
+    period: IntArray
+    start: DateArray
+    end: DateArray
+    slot_starts: DateArray
+    first: IntArray
+    stop: IntArray
+    baseline_first: IntArray
+    baseline_stop: IntArray
+
+    def __len__(self) -> int:
+        return len(self.period)
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return len(self.slot_starts)
+
+    def slot_of(self, dates: DateArray) -> IntArray:
+        """Slot of each date; dates must lie within the range that the windows were made for."""
+        return np.searchsorted(self.slot_starts, dates, side="right") - 1
+
+    def sums(self, daily: FloatArray) -> FloatArray:
+        """Sum `[S, ...]` additive counts over each window: `[W, ...]`. Exact below 2**53, whatever came before."""
+        running = _running(daily)
+        return running[self.stop] - running[self.first]
+
+    def baseline_sums(self, daily: FloatArray) -> FloatArray:
+        """Sum `[S, ...]` additive counts over the 28 days before each window: `[W, ...]`."""
+        running = _running(daily)
+        return running[self.baseline_stop] - running[self.baseline_first]
+
+    def pair_sums(self, daily: FloatArray, *, window: IntArray, column: IntArray) -> FloatArray:
+        """Sum `[S, replicate, column]` over chosen pairs of a window and a column: `[replicate, pairs]`."""
+        running = _running(daily)
+        pairs: FloatArray = running[self.stop[window], :, column] - running[self.first[window], :, column]
+        return pairs.T
+
+
+def calendar_windows(first: np.datetime64, last: np.datetime64) -> Windows:
+    """Every day, ISO week (Monday to Sunday, whole even at the edges), 28 days ending on every day, and all.
+
+    `first` and `last` are the oldest and newest date with counts. ValueError when last is before first.
+    """
+    days = _days(first, last)
+    mondays = _mondays(days)
+    length = np.timedelta64(TRAILING_DAYS - 1, "D")
+    return _assemble(
+        first,
+        last,
+        {"day": (days, days), "week": (mondays, mondays + 6), "trailing_28d": (days - length, days)},
+    )
+
+
+def summary_windows(first: np.datetime64, last: np.datetime64) -> Windows:
+    """ISO weeks, the newest trailing 28 days and all: what a mart keeps for subjects as many as annotators."""
+    days = _days(first, last)
+    mondays = _mondays(days)
+    newest = days[-1:]
+    length = np.timedelta64(TRAILING_DAYS - 1, "D")
+    return _assemble(first, last, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
+
+
+def _days(first: np.datetime64, last: np.datetime64) -> DateArray:
+    if last < first:
+        message = f"the newest date {last} is before the oldest {first}"
+        raise ValueError(message)
+    return np.arange(first, last + np.timedelta64(1, "D"), dtype="datetime64[D]")
+
+
+def _mondays(days: DateArray) -> DateArray:
+    number = days.astype(np.int64)
+    return np.unique(number - (number + _EPOCH_WEEKDAY) % 7).astype("datetime64[D]")
+
+
+def _assemble(first: np.datetime64, last: np.datetime64, spans: dict[str, tuple[DateArray, DateArray]]) -> Windows:
+    everything = (np.array([first], dtype="datetime64[D]"), np.array([last], dtype="datetime64[D]"))
+    ordered = {name: spans.get(name, everything) for name in PERIODS if name == "all" or name in spans}
+    period = np.concatenate([np.full(len(span[0]), PERIODS.index(name)) for name, span in ordered.items()])
+    start = np.concatenate([span[0] for span in ordered.values()])
+    end = np.concatenate([span[1] for span in ordered.values()])
+    after = last + np.timedelta64(1, "D")
+    bounds = [
+        np.clip(edge, first, after)
+        for edge in (start, end + 1, start - np.timedelta64(TRAILING_DAYS, "D"), np.array([first]))
+    ]
+    slot_starts = np.unique(np.concatenate(bounds))
+    slot_starts = slot_starts[slot_starts < after]
+    edges = [np.searchsorted(slot_starts, bound) for bound in bounds]
+    return Windows(
+        period=period.astype(np.int64),
+        start=start,
+        end=end,
+        slot_starts=slot_starts,
+        first=edges[0],
+        stop=edges[1],
+        baseline_first=edges[2],
+        baseline_stop=edges[0],
+    )
+
+
+def _running(daily: FloatArray) -> FloatArray:
+    running = np.zeros((daily.shape[0] + 1, *daily.shape[1:]), dtype=np.float64)
+    np.cumsum(daily, axis=0, out=running[1:])
+    return running

@@ -1,0 +1,186 @@
+"""Tallies for tests: the tables as the pipeline makes them, in memory, filled by the test.
+
+Only schemas and inserts belong here; what the counts are is the test's business.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from qa_pipeline.config import (
+    Config,
+    LabelConfig,
+    MarketConfig,
+    Markets,
+    PipelineConfig,
+    QueueConfig,
+    Targets,
+    Taxonomy,
+)
+
+SQL_ROOT = Path(__file__).resolve().parents[1] / "sql"
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DAY = date(2026, 3, 2)
+_CELL = "business_date DATE, market VARCHAR, queue VARCHAR"
+TABLES = {
+    "tallies.label_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, vendor VARCHAR, model_version VARCHAR, "
+    "content_type VARCHAR, guideline_version VARCHAR, label VARCHAR, n BIGINT",
+    "tallies.unit_patterns": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, pattern VARCHAR, n_raters INTEGER, "
+    "n BIGINT",
+    "tallies.outcome_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, rater VARCHAR, vendor VARCHAR, "
+    "label VARCHAR, reference_label VARCHAR, reference_kind VARCHAR, sampling VARCHAR, content_type VARCHAR, "
+    "guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
+    "tallies.score_hist": f"{_CELL}, model_version VARCHAR, label VARCHAR, bin INTEGER, n BIGINT, "
+    "score_sum_ppm BIGINT, score_sq_sum_ppm BIGINT",
+    "tallies.review_counts": f"{_CELL}, replicate UTINYINT, target_kind VARCHAR, rater_kind VARCHAR, rater VARCHAR, "
+    "vendor VARCHAR, site VARCHAR, label VARCHAR, verdict_label VARCHAR, error_category VARCHAR, severity VARCHAR, "
+    "sampling VARCHAR, content_type VARCHAR, guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, "
+    "weight_sq_ppm BIGINT",
+    "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT",
+    "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
+}
+# What a row of a tally has where a test does not say otherwise.
+DEFAULTS: dict[str, Any] = {
+    "business_date": DAY,
+    "market": "AU",
+    "queue": "hate",
+    "replicate": 0,
+    "rater_kind": "human",
+    "rater": "a1",
+    "vendor": "v1",
+    "site": "s1",
+    "model_version": "",
+    "content_type": "text",
+    "guideline_version": "",
+    "label": "yes",
+    "rater_pool": "production",
+    "reference_label": "yes",
+    "reference_kind": "gold",
+    "sampling": "census",
+    "target_kind": "label",
+    "verdict_label": "yes",
+    "error_category": "none",
+    "severity": "minor",
+    "outcome": "upheld",
+    "weight_ppm": 1_000_000,
+    "weight_sq_ppm": 1_000_000,
+    "score_sum_ppm": 0,
+    "score_sq_sum_ppm": 0,
+    "n": 1,
+    "feed": "labels",
+    "fingerprint": "f",
+    "status": "loaded",
+    "message": None,
+}
+
+
+def empty_warehouse() -> duckdb.DuckDBPyConnection:
+    """An in-memory warehouse with empty tallies, ops.partitions and schema marts."""
+    con = duckdb.connect()
+    for schema in ("tallies", "ops", "marts"):
+        con.execute(f"create schema {schema}")
+    for name, columns in TABLES.items():
+        con.execute(f"create table {name} ({columns})")
+    return con
+
+
+def fill(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows into a tally; columns that they lack take their default."""
+    names = [column.split(" ")[0] for column in TABLES[table].split(", ")]
+    defaults = {name: DEFAULTS.get(name) for name in names}
+    if isinstance(rows, pd.DataFrame):
+        frame = rows.assign(**{name: value for name, value in defaults.items() if name not in rows})
+    else:
+        frame = pd.DataFrame([defaults | dict(row) for row in rows])
+    con.register("frame", frame)
+    con.execute(f"insert into {table} by name from frame")
+    con.unregister("frame")
+
+
+def land(con: duckdb.DuckDBPyConnection, *days: date) -> None:
+    """Say in ops.partitions that labels of these dates have landed."""
+    fill(con, "ops.partitions", [{"business_date": day} for day in days])
+
+
+def config(
+    queues: Mapping[str, Sequence[str]], *, markets: Sequence[str] = ("AU",), multi_select: Sequence[str] = ()
+) -> Config:
+    """A configuration with these queues (code: labels) and markets."""
+    return Config(
+        taxonomy=Taxonomy(
+            version="1",
+            queues={
+                code: QueueConfig(
+                    labels=tuple(
+                        LabelConfig(code=label, is_violating=place == 0) for place, label in enumerate(labels)
+                    ),
+                    is_multi_select=code in multi_select,
+                )
+                for code, labels in queues.items()
+            },
+        ),
+        markets=Markets(markets={code: MarketConfig(time_zone="UTC") for code in markets}),
+        targets=Targets(),
+        pipeline=PipelineConfig(),
+    )
+
+
+def unit_patterns(ratings: pd.DataFrame, *, key: Sequence[str], label: str = "label") -> pd.DataFrame:
+    """Rows of tallies.unit_patterns from one rating a row; `key` is the unit (item_id and, if any, market, queue).
+
+    The replicate is a hash of the item, as in the warehouse in spirit: fixed, and blind to what was decided.
+    """
+    patterns = ratings.sort_values(label).groupby(list(key), sort=True)[label].agg([",".join, "size"]).reset_index()
+    patterns = patterns.rename(columns={"join": "pattern", "size": "n_raters"})
+    patterns["replicate"] = pd.util.hash_pandas_object(patterns["item_id"], index=False) % 20
+    return patterns.drop(columns="item_id")
+
+
+@dataclass(frozen=True)
+class MartRow:
+    """A row of a mart; NULL numbers are NaN, a NULL reason is an empty text."""
+
+    period: str
+    period_start: date
+    period_end: date
+    market: str
+    queue: str
+    subject_kind: str
+    subject: str
+    metric: str
+    reference_kind: str
+    method: str
+    estimate: float
+    ci_low: float
+    ci_high: float
+    n_items: int
+    n_ratings: int
+    is_provisional: bool
+    reason: str
+
+    def has(self, **wanted: str) -> bool:
+        """Whether the columns named have the values given."""
+        return all(getattr(self, column) == value for column, value in wanted.items())
+
+
+def read_mart(con: duckdb.DuckDBPyConnection, name: str, **wanted: str) -> list[MartRow]:
+    """Rows of a mart in the order in which it stores them, those whose columns have the `wanted` values."""
+    found = con.execute(
+        f"select * replace (coalesce(estimate, 'nan') as estimate, coalesce(ci_low, 'nan') as ci_low, "
+        f"coalesce(ci_high, 'nan') as ci_high, coalesce(reason, '') as reason) from marts.{name}"
+    ).fetchall()
+    return [row for row in (MartRow(*values) for values in found) if row.has(**wanted)]
+
+
+def by(rows: Sequence[MartRow], *columns: str) -> dict[Any, MartRow]:
+    """Rows by one column, or by several as a tuple; ValueError when two rows have the same key."""
+    keys = [tuple(getattr(row, column) for column in columns) for row in rows]
+    if len(set(keys)) < len(keys):
+        message = f"{columns} do not identify rows"
+        raise ValueError(message)
+    return {key if len(columns) > 1 else key[0]: row for key, row in zip(keys, rows, strict=True)}

@@ -1,0 +1,81 @@
+"""Calendar windows and sums over them."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa_pipeline.stats.windows import PERIODS, Windows, calendar_windows, summary_windows
+
+FIRST = np.datetime64("2026-02-26")  # a Thursday
+
+
+def _named(windows: Windows, period: str) -> list[tuple[str, str]]:
+    chosen = windows.period == PERIODS.index(period)
+    return list(zip(windows.start[chosen].astype(str), windows.end[chosen].astype(str), strict=True))
+
+
+def test_windows_of_six_days() -> None:
+    """Stops off-by-one bounds: ISO weeks are whole, trailing windows have 28 days, both ends are inclusive."""
+    windows = calendar_windows(FIRST, np.datetime64("2026-03-03"))
+    assert _named(windows, "all") == [("2026-02-26", "2026-03-03")]
+    assert _named(windows, "week") == [("2026-02-23", "2026-03-01"), ("2026-03-02", "2026-03-08")]
+    assert _named(windows, "day")[0] == ("2026-02-26", "2026-02-26")
+    assert len(_named(windows, "day")) == len(_named(windows, "trailing_28d")) == 6
+    assert _named(windows, "trailing_28d")[-1] == ("2026-02-04", "2026-03-03")
+    assert windows.slots == 6
+
+
+def test_summary_windows_keep_weeks_and_the_newest_trailing_window() -> None:
+    """Stops daily rows for every annotator: only weeks, all and the newest 28 days, over few slots."""
+    windows = summary_windows(np.datetime64("2026-01-01"), np.datetime64("2026-03-31"))
+    assert _named(windows, "day") == []
+    assert _named(windows, "trailing_28d") == [("2026-03-04", "2026-03-31")]
+    assert len(_named(windows, "week")) == 14
+    assert windows.slots < 35
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(1, 70), st.integers(0, 400), st.booleans())
+def test_sums_equal_a_loop_over_days(days: int, offset: int, summary: bool) -> None:
+    """Stops any disagreement with the definition, for windows and baselines, over the ends of months and years."""
+    first = FIRST + np.timedelta64(offset, "D")
+    dates = np.arange(first, first + np.timedelta64(days, "D"))
+    counts = np.random.default_rng(days).integers(0, 100, size=days).astype(np.float64)
+    windows = (summary_windows if summary else calendar_windows)(dates[0], dates[-1])
+    daily = np.bincount(windows.slot_of(dates), weights=counts, minlength=windows.slots).astype(np.float64)
+    sums = windows.sums(daily)
+    baselines = windows.baseline_sums(daily)
+    for place in range(len(windows)):
+        start, end = windows.start[place], windows.end[place]
+        assert sums[place] == counts[(dates >= start) & (dates <= end)].sum()
+        before = (dates >= start - np.timedelta64(28, "D")) & (dates < start)
+        assert baselines[place] == counts[before].sum()
+
+
+def test_weeks_are_iso_weeks() -> None:
+    """Stops weeks that start on Sunday, at the turn of a year too."""
+    windows = calendar_windows(np.datetime64("2024-12-20"), np.datetime64("2025-01-20"))
+    for start, end in _named(windows, "week"):
+        monday, sunday = date.fromisoformat(start), date.fromisoformat(end)
+        assert monday.isoweekday() == 1
+        assert sunday == monday + timedelta(days=6)
+        assert monday.isocalendar()[:2] == sunday.isocalendar()[:2]
+
+
+def test_pair_sums_equal_all_sums() -> None:
+    """Stops the shortcut for chosen pairs from reading another window or column."""
+    windows = calendar_windows(FIRST, FIRST + np.timedelta64(40, "D"))
+    daily = np.random.default_rng(0).integers(0, 9, size=(windows.slots, 20, 5)).astype(np.float64)
+    window, column = np.array([3, 50, 7]), np.array([4, 0, 2])
+    pairs = windows.pair_sums(daily, window=window, column=column)
+    assert pairs.shape == (20, 3)
+    np.testing.assert_array_equal(pairs, windows.sums(daily)[window, :, column].T)
+
+
+def test_dates_in_the_wrong_order_are_an_error() -> None:
+    """Stops an empty calendar from passing for one."""
+    with pytest.raises(ValueError, match="before the oldest"):
+        calendar_windows(FIRST, FIRST - np.timedelta64(1, "D"))
