@@ -37,7 +37,7 @@ ui: $(STAMP) ## Open the Dagster UI and daemon on the demo's home (http://127.0.
 test: lint types unit ## Everything CI runs: lint, types and all tests
 
 unit: $(STAMP) ## All tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP) ## Check style of Python and SQL
 	@$(BIN)/ruff check .

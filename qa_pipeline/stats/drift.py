@@ -124,50 +124,55 @@ def multinomial_distances(
     """Distances with delta-method intervals from counts `[..., categories]` without replicates.
 
     `n` and `m` `[..., groups]` are the independent units behind `current` and `baseline` (items: an item scored for
-    four labels adds four counts but is one unit). PSI and Jensen-Shannon are corrected by the second-order term, and
-    the interval has the second-order variance added, which is what is left when nothing drifted and the gradient
-    vanishes.
+    four labels adds four counts but is one unit). PSI and Jensen-Shannon are corrected by the second-order term of
+    their Taylor series. Keys and ends as in `jackknife_distances`.
     """
-    a, e = shares(current, starts=starts), shares(baseline, starts=starts)
-    found = distances(a, e, starts=starts)
+    found = distances(shares(current, starts=starts), shares(baseline, starts=starts), starts=starts)
     width = current.shape[-1]
-    counted = [np.add.reduceat(counts, starts, axis=-1) for counts in (current, baseline)]
-    rows_a, rows_e = (_spread(total, starts, width) for total in counted)
-    units_a, units_e = _spread(n, starts, width), _spread(m, starts, width)
     seen = (current + baseline) > 0
     # Derivatives at shares that are never 0: half a count is added to every category seen in either period.
     smooth_a, smooth_e = (shares(np.where(seen, counts + 0.5, 0), starts=starts) for counts in (current, baseline))
+    rows_a, rows_e = (
+        _spread(np.add.reduceat(counts, starts, axis=-1), starts, width) for counts in (current, baseline)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(seen, smooth_a / smooth_e, 1)
-        gradient = {
-            "psi": (np.log(ratio) + 1 - 1 / ratio, -np.log(ratio) + 1 - ratio),
-            "js_divergence": (np.log2(2 * ratio / (1 + ratio)) / 2, np.log2(2 / (1 + ratio)) / 2),
-            "total_variation": (np.sign(a - e) / 2, np.sign(e - a) / 2),
-        }
-        noise_a = np.where(seen, (1 - smooth_a) / rows_a, 0)
-        noise_e = np.where(seen, (1 - smooth_e) / rows_e, 0)
+        noise_a, noise_e = (
+            np.where(seen, (1 - each) / rows, 0) for each, rows in ((smooth_a, rows_a), (smooth_e, rows_e))
+        )
         bias = {
             "psi": ((1 + 1 / ratio) * noise_a + (1 + ratio) * noise_e) / 2,
             "js_divergence": (noise_a / (1 + ratio) + noise_e * ratio / (1 + ratio)) / (4 * np.log(2)),
         }
-        # What the error of the root is when nothing drifted, and at least.
+        # The error of the root when nothing drifted, squared; it is never smaller.
         floor = {"psi": (1 / n + 1 / m) / 2, "js_divergence": (1 / n + 1 / m) / (16 * np.log(2))}
-    result: dict[str, Estimate] = {}
-    for name, (slope_a, slope_e) in gradient.items():
-        spread = _multinomial_variance(smooth_a, slope_a, n, starts) + _multinomial_variance(
-            smooth_e, slope_e, m, starts
+        variances = {
+            name: _multinomial_variance(smooth_a, slope_a, n, starts)
+            + _multinomial_variance(smooth_e, slope_e, m, starts)
+            for name, (slope_a, slope_e) in _slopes(ratio).items()
+        }
+        errors = smooth_a * (1 - smooth_a) / _spread(n, starts, width) + smooth_e * (1 - smooth_e) / _spread(
+            m, starts, width
         )
-        plug_in: FloatArray = getattr(found, name)
-        if name == "total_variation":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                error = np.sqrt(smooth_a * (1 - smooth_a) / units_a + smooth_e * (1 - smooth_e) / units_e)
-            result[name] = _total_variation(plug_in, error, Z_975 * np.sqrt(spread), starts)
-            continue
+    tv_spread = Z_975 * np.sqrt(variances["total_variation"])
+    result = {"total_variation": _total_variation(found.total_variation, np.sqrt(errors), tv_spread, starts)}
+    for name, plug_in in (("psi", found.psi), ("js_divergence", found.js_divergence)):
         corrected = plug_in - np.add.reduceat(bias[name], starts, axis=-1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.sqrt(np.maximum(spread / (4 * plug_in), floor[name]))
-        result[name] = _squared_distance(corrected, plug_in, Z_975 * error, upper=np.inf if name == "psi" else 1.0)
+            root_error = np.sqrt(np.maximum(variances[name] / (4 * plug_in), floor[name]))
+        upper = np.inf if name == "psi" else 1.0
+        result[name] = _squared_distance(corrected, plug_in, Z_975 * root_error, upper=upper)
     return result
+
+
+def _slopes(ratio: FloatArray) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Derivatives of each distance by the current and the baseline share of a category; `ratio` is current / "
+    "baseline."""
+    return {
+        "psi": (np.log(ratio) + 1 - 1 / ratio, -np.log(ratio) + 1 - ratio),
+        "js_divergence": (np.log2(2 * ratio / (1 + ratio)) / 2, np.log2(2 / (1 + ratio)) / 2),
+        "total_variation": (np.sign(ratio - 1) / 2, np.sign(1 - ratio) / 2),
+    }
 
 
 def _corrected_estimate(statistics: FloatArray, *, upper: float) -> Estimate:

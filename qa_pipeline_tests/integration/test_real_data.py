@@ -16,7 +16,7 @@ from qa_pipeline.marts.build import build_marts
 from qa_pipeline.settings import Home, project_root
 from qa_pipeline_tests.import_support import MAPPINGS, SHARED_DATA, needs_shared_data
 
-pytestmark = [needs_shared_data, pytest.mark.xdist_group("real_data")]
+pytestmark = needs_shared_data
 
 # Tolerance of reference_figures.csv: it gives six decimals.
 TOLERANCE = 1e-6

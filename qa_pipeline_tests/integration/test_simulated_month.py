@@ -18,8 +18,6 @@ from qa_pipeline.settings import Home
 from qa_pipeline.simulation.damage import inject_blocked_partition, inject_broken_file
 from qa_pipeline.simulation.simulate import simulate
 
-pytestmark = pytest.mark.xdist_group("simulated_month")
-
 
 @dataclass
 class Month:

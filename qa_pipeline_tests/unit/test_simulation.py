@@ -95,7 +95,7 @@ def test_config_is_drafted_and_valid(tmp_path: Path) -> None:
     assert len({market.time_zone for market in config.markets.markets.values()}) >= 4
     assert len(config.taxonomy.queues) >= 4
     assert any(queue.scale == "ordinal" for queue in config.taxonomy.queues.values())
-    assert config.target("accuracy", queue="spam") == 0.95
+    assert config.target("accuracy", queue="spam") == 0.93
 
 
 def test_without_predictions(tmp_path: Path) -> None:

@@ -1,0 +1,387 @@
+"""The command line: what each command prints, how it exits, and the one sentence of every error."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from qa_pipeline import landing, printing
+from qa_pipeline.cli import invoke
+from qa_pipeline.nights import only_run
+from qa_pipeline.settings import Home
+from qa_pipeline_tests.small_home import (
+    kept_environment,
+    land,
+    land_blocked,
+    partition_folder,
+    small_days,
+    small_rows,
+    write_small_home,
+)
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+DAYS = small_days(2)
+# Dagster and Great Expectations cost seconds to import, pandas half a second.
+HEAVY = ("dagster", "great_expectations", "pandas", "plotly", "scipy")
+
+
+@dataclass(frozen=True)
+class Told:
+    """Exit code, standard output and standard error of one command."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Runs commands in this process, in an environment of their own."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: str | Path) -> Told:
+        self._capture.readouterr()
+        with kept_environment():
+            code = invoke([str(argument) for argument in arguments])
+        out, err = self._capture.readouterr()
+        return Told(code, out, err)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capsys)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home that was run once, as a user would: by the program itself, in a process of its own."""
+    home = write_small_home(tmp_path_factory.mktemp("ran"), days=2, feeds=["labels", "reviews"])
+    done = _program("run", "--home", home.root)
+    assert done.returncode == 0, done.stderr
+    # No warning, no log line, nothing of the libraries below: a line for each step, because this is no terminal.
+    assert done.stderr.splitlines() == [
+        "loading 2026-10-01",
+        "loading 2026-10-02",
+        "rebuilding facts and tallies",
+        "building marts, pages and the warehouse for readers",
+    ]
+    (home.root / "first_output.txt").write_text(done.stdout, encoding="utf-8")
+    yield home
+
+
+def _program(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qa_pipeline.cli", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def _one_sentence(told: Told) -> str:
+    """Standard error, after checking that it is one line and the exit code that of a usage error."""
+    assert (told.code, told.out) == (2, "")
+    assert told.err.count("\n") == 1
+    assert "Traceback" not in told.err
+    return told.err.strip()
+
+
+def test_run_prints_a_summary(ran: Home) -> None:
+    """Stops a run that ends without saying what it did and where to look."""
+    lines = (ran.root / "first_output.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "Loaded 2 dates, 2026-10-01 to 2026-10-02."
+    assert [line.split() for line in lines[1:5]] == [
+        ["rows", "landed", "validated", "quarantined", "superseded"],
+        ["labels", "72", "72", "0", "0"],
+        ["reviews", "12", "12", "0", "0"],
+        ["all", "84", "84", "0", "0"],
+    ]
+    # 6 of the 12 reviewed decisions are defects; Wilson's 95 % interval of 6/12 is 25.4 % to 74.6 %.
+    assert "de      hate         50.0%  25.4% to 74.6%       12" in lines
+    assert f"Pages:     {ran.reports / 'index.html'}" in lines
+    assert f"Warehouse: {ran.published}" in lines
+    assert (ran.reports / "index.html").exists()
+    assert ran.published.exists()
+
+
+def test_run_again_has_nothing_to_load(ran: Home, shell: Shell) -> None:
+    """Stops a second run from loading everything again."""
+    told = shell("--home", ran.root, "run")
+    assert told.code == 0
+    assert told.out.startswith("Nothing new or changed to load (--force loads again).\n")
+
+
+def test_run_of_a_range_says_what_it_leaves_out(tmp_path: Path, shell: Shell) -> None:
+    """Stops --from and --to from hiding that other dates wait."""
+    home = write_small_home(tmp_path, days=2, feeds=["labels"])
+    told = shell("run", "--from", "2026-10-02", "--to", "2026-10-02", "--home", home.root)
+    assert told.code == 0
+    assert told.out.startswith("Loaded 2026-10-02.\n")
+    assert "1 more dates have changed files outside the range asked for." in told.out
+    status = shell("status", "--home", home.root)
+    assert "Pending:      1 dates, 2026-10-01 to 2026-10-01: `qa-pipeline run` loads them" in status.out
+
+
+def test_run_with_a_blocked_partition_exits_1_and_goes_on(tmp_path: Path, shell: Shell) -> None:
+    """Stops a red night that exits 0, or one bad delivery that stops the others."""
+    home = write_small_home(tmp_path, days=2, feeds=["labels"])
+    land_blocked(home, feed="labels", day=DAYS[0])
+    (partition_folder(home, feed="labels", day=DAYS[1]) / "empty.csv").touch()
+    land(home, feed="gold", day=date(2026, 10, 3), rows=small_rows("gold", date(2026, 10, 3)))
+    (home.landing / "lables").mkdir()
+    told = shell("run", "--home", home.root)
+    assert told.code == 1
+    assert "Stopped: 2026-10-01\n  labels of 2026-10-01 is on hold: LBL-090: More than half" in told.out
+    assert "Files that could not be read\n  labels of 2026-10-02: empty.csv is empty (0 bytes)" in told.out
+    assert "Required feeds that did not land\n  labels of 2026-10-03\n" in told.out
+    assert "In landing/ but not loaded\n  landing/lables is not a feed" in told.out
+    assert "Warehouse:" in told.out
+    status = shell("status", "--home", home.root)
+    assert status.code == 0
+    assert "On hold\n  labels of 2026-10-01: LBL-090" in status.out
+    # The blocked date is mended, which is all that the next run has to load.
+    land(home, feed="labels", day=DAYS[0], rows=small_rows("labels", DAYS[0]))
+    mended = shell("run", "--home", home.root)
+    assert (mended.code, mended.out.splitlines()[0]) == (0, "Loaded 2026-10-01.")
+
+
+def test_status_tells_what_is_there(ran: Home, shell: Shell) -> None:
+    """Stops a state that one has to look up in the warehouse."""
+    told = shell("--home", ran.root, "status")
+    assert told.code == 0
+    lines = [line.split() for line in told.out.splitlines()]
+    assert ["labels", "2", "2026-10-01", "2026-10-02", "0", "72", "72", "0", "0"] in lines
+    assert ["Newest", "date:", "2026-10-02"] in lines
+    assert ["Pending:", "nothing"] in lines
+    published = datetime.fromtimestamp(ran.published.stat().st_mtime, tz=UTC)
+    assert f"Published:    {published:%Y-%m-%d %H:%M} UTC" in told.out
+
+
+def test_status_before_the_first_run(tmp_path: Path, shell: Shell) -> None:
+    """Stops a home that was only filled from looking broken."""
+    home = write_small_home(tmp_path, days=1, feeds=["labels"])
+    told = shell("--home", home.root, "status")
+    assert told.code == 0
+    assert "Published:    not yet" in told.out
+    assert "Counts from:  landing alone, because nothing was run yet" in told.out
+    assert "Pending:      1 dates, 2026-10-01 to 2026-10-01" in told.out
+
+
+def test_status_beside_a_run_reads_what_is_published(ran: Home, shell: Shell) -> None:
+    """Stops a look from failing, or from stopping a run, while one writes."""
+    script = (
+        f"import duckdb, time; con = duckdb.connect({str(ran.warehouse)!r}); print('open', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        told = shell("--home", ran.root, "status")
+        other = shell("--home", ran.root, "run")
+        writer.kill()
+    assert told.code == 0
+    assert "Counts from:  the published warehouse, because a run is writing" in told.out
+    assert "is being written by another run: wait for it to end" in _one_sentence(other)
+
+
+def test_sql_prints_a_table(ran: Home, shell: Shell) -> None:
+    """Stops output that is cut off to a terminal's width or taken for markup."""
+    told = shell(
+        "sql", "select '[bold]x[/bold]' as label, 1234567 as n, null as empty, 0.5 as share", "--home", ran.root
+    )
+    assert told.code == 0
+    assert told.out == "label                  n  empty  share\n[bold]x[/bold]  1234567           0.5\n"
+    wide = shell("sql", f"select {', '.join(f'{n} as column_{n}' for n in range(40))}", "--home", ran.root)
+    assert "column_39" in wide.out
+    assert len(wide.out.splitlines()) == 2
+
+
+def test_sql_keeps_control_characters_from_the_terminal(ran: Home, shell: Shell) -> None:
+    """Stops a label that moves the cursor or forges a line."""
+    told = shell("sql", "select 'a' || chr(27) || '[31m' || chr(10) || 'b' as label", "--home", ran.root)
+    assert told.out == "label\na [31m b\n"
+
+
+def test_sql_shows_a_few_rows_and_gives_all(ran: Home, shell: Shell) -> None:
+    """Stops a terminal full of rows, and a CSV that leaves rows out."""
+    query = "select range as n from range(1000)"
+    shown = shell("sql", query, "--home", ran.root)
+    assert len(shown.out.splitlines()) == printing.SHOWN_ROWS + 2
+    assert shown.out.splitlines()[-1] == "… and 800 rows more: --format csv gives them all"
+    rows = list(csv.reader(io.StringIO(shell("sql", query, "--format", "csv", "--home", ran.root).out)))
+    assert (rows[0], len(rows), rows[-1]) == (["n"], 1001, ["999"])
+
+
+def test_sql_gives_json_that_parses(ran: Home, shell: Shell) -> None:
+    """Stops NaN, dates, repeated names and decimals from making invalid or lossy JSON."""
+    query = (
+        "select 1 as a, 2 as a, 'nan'::double as b, date '2026-10-01' as c, null as d, [1, 2] as e, 1.5::decimal as f"
+    )
+    told = shell("sql", query, "--format", "json", "--home", ran.root)
+    assert json.loads(told.out) == [
+        {"a": 1, "a_2": 2, "b": None, "c": "2026-10-01", "d": None, "e": [1, 2], "f": "1.500"}
+    ]
+    empty = shell("sql", "select 1 as a where false", "--format", "json", "--home", ran.root)
+    assert json.loads(empty.out) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("selec 1", 'Parser Error: syntax error at or near "selec".'),
+        ("from marts.agreemnt", 'Catalog Error: Table with name agreemnt does not exist! Did you mean "agreement"?'),
+        ("delete from ops.ledger", "read-only mode"),
+    ],
+)
+def test_sql_errors_are_one_sentence(ran: Home, shell: Shell, query: str, expected: str) -> None:
+    """Stops DuckDB's drawing of the query, a traceback, or a query that writes."""
+    assert expected in _one_sentence(shell("sql", query, "--home", ran.root))
+
+
+def test_sql_before_anything_is_published(tmp_path: Path, shell: Shell) -> None:
+    """Stops a DuckDB error about a missing file."""
+    sentence = _one_sentence(shell("sql", "select 1", "--home", tmp_path))
+    assert sentence == f"{tmp_path / 'published' / 'warehouse.duckdb'} does not exist yet: run `qa-pipeline run` first."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "--from", "2026-02-30"], "--from 2026-02-30: not a date that exists; write it as YYYY-MM-DD."),
+        (["run", "--to", "tomorrow"], "--to tomorrow: not a date that exists; write it as YYYY-MM-DD."),
+        (
+            ["run", "--from", "2026-10-02", "--to", "2026-10-01"],
+            "--from 2026-10-02 is after --to 2026-10-01: swap them.",
+        ),
+        (
+            ["run", "--from", "2027-01-01"],
+            "Nothing landed from 2027-01-01: there are 2 dates, from 2026-10-01 to 2026-10-02.",
+        ),
+        (["run", "--nope"], "No such option: --nope"),
+        (["rum"], "No such command 'rum'"),
+        (["sql"], "Missing argument"),
+        (["sql", "select 1", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json'"),
+        (["simulate", "--days", "many"], "'many' is not a valid integer"),
+        (["ui", "--port", "99999"], "99999 is not in the range 1<=x<=65535"),
+        (["import", "--feed", "labels", "--mapping", "nowhere.toml", "x.csv"], "nowhere.toml"),
+    ],
+)
+def test_usage_errors_are_one_sentence(ran: Home, shell: Shell, arguments: list[str], expected: str) -> None:
+    """Stops a usage error that exits 1, prints a box or a traceback, or does not name what is wrong."""
+    assert expected in _one_sentence(shell("--home", ran.root, *arguments))
+
+
+def test_nothing_landed_is_told(tmp_path: Path, shell: Shell) -> None:
+    """Stops an empty run that looks like a success."""
+    home = write_small_home(tmp_path, days=0)
+    expected = f"Nothing has landed in {home.landing} yet: `qa-pipeline simulate` or `qa-pipeline import` fills it."
+    assert _one_sentence(shell("run", "--home", home.root)) == expected
+
+
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_a_home_that_is_not_there_is_told(tmp_path: Path, shell: Shell, command: str) -> None:
+    """Stops a slip in --home from making an empty home."""
+    missing = tmp_path / "missing"
+    assert f"{missing} does not exist yet" in _one_sentence(shell(command, "--home", missing))
+    assert not missing.exists()
+    file = tmp_path / "file"
+    file.touch()
+    assert f"{file} is a file, but a folder is needed there" in _one_sentence(shell(command, "--home", file))
+
+
+def test_a_bad_configuration_is_told(tmp_path: Path, shell: Shell) -> None:
+    """Stops a configuration error that does not name file and key."""
+    home = write_small_home(tmp_path, days=1, feeds=["labels"])
+    path = home.config / "pipeline.toml"
+    path.write_text("restate_dais = 3\n", encoding="utf-8")
+    for command in ("run", "status"):
+        sentence = _one_sentence(shell(command, "--home", home.root))
+        assert sentence.startswith(f"{path}: key restate_dais: is not a key of this file")
+
+
+def test_reports_that_cannot_be_written_stop_the_run_with_a_sentence(tmp_path: Path, shell: Shell) -> None:
+    """Stops a run that works for an hour before it finds that its pages have no place."""
+    home = write_small_home(tmp_path, days=1, feeds=["labels"])
+    home.reports.rmdir()
+    home.reports.write_text("a file", encoding="utf-8")
+    assert f"{home.reports} is a file, but a folder is needed there" in _one_sentence(shell("run", "--home", home.root))
+
+
+def test_a_second_run_beside_the_first_is_told(ran: Home, shell: Shell) -> None:
+    """Stops two runs from taking turns in one home."""
+    with only_run(ran):
+        sentence = _one_sentence(shell("run", "--home", ran.root))
+    assert sentence == f"Another `qa-pipeline run` is under way in {ran.root}: wait for it to end."
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, shell: Shell) -> None:
+    """Stops an error that nobody can look into."""
+    for arguments in (["--debug", "sql", "x", "--home"], ["sql", "x", "--debug", "--home"]):
+        told = shell(*arguments, tmp_path)
+        assert told.code == 2
+        assert "Traceback" in told.err
+        assert told.err.rstrip().endswith("run `qa-pipeline run` first.")
+
+
+def test_home_may_stand_before_or_after_the_command_or_in_the_environment(ran: Home, shell: Shell) -> None:
+    """Stops a --home that is silently ignored."""
+    query = ["sql", "select 1 as one"]
+    assert shell("--home", ran.root, *query).out == "one\n1\n"
+    assert shell(*query, "--home", ran.root).out == "one\n1\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "qa_pipeline.cli", *query],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "", "QA_HOME": str(ran.root)},
+    )
+    assert done.stdout == "one\n1\n"
+
+
+def test_simulate_and_import_fill_a_home(tmp_path: Path, shell: Shell) -> None:
+    """Stops a simulation or an import that lands nothing, or whose summary says nothing of use."""
+    simulated = shell("simulate", "--days", "1", "--labels-per-day", "200", "--predictions-per-day", "200",
+                      "--start", "2026-10-01", "--seed", "3", "--home", tmp_path / "one")  # fmt: skip
+    assert simulated.code == 0
+    assert simulated.err == "simulated 2026-10-01\n"
+    assert simulated.out.startswith(f"Simulated 2026-10-01 to 2026-10-01 into {tmp_path / 'one'}: ")
+    home = Home(tmp_path / "one")
+    assert any(landing.landed_partitions(home).values())
+    again = shell("simulate", "--days", "1", "--home", tmp_path / "one")
+    assert "truth.json" in _one_sentence(again) or "already" in _one_sentence(again)
+    assert (home.dagster / "dagster.yaml").exists()
+
+
+def test_help_and_version_answer_without_the_heavy_libraries() -> None:
+    """Stops `--help` and `sql` from importing Dagster or Great Expectations, which cost seconds."""
+    modules = "qa_pipeline.cli, qa_pipeline.querying, qa_pipeline.state, qa_pipeline.printing, qa_pipeline.serving"
+    script = f"import sys, {modules}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert _program("--help").returncode == 0
+    version = _program("version")
+    assert version.stdout.startswith("qa-pipeline ")
+    nothing = _program()
+    assert nothing.returncode == 2
+    assert "Usage: qa-pipeline" in nothing.stdout + nothing.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(ran: Home) -> None:
+    """Stops a traceback in `qa-pipeline sql … | head`."""
+    command = f"{sys.executable} -m qa_pipeline.cli sql --home {ran.root} --format csv 'from range(200000)' | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("range\n", "")
+
+
+def test_readers_do_not_stop_a_run(ran: Home, shell: Shell) -> None:
+    """Stops a publication that waits for readers, or changes what a reader holds open."""
+    with duckdb.connect(str(ran.published), read_only=True) as reader:
+        before = reader.execute("select count(*) from ops.ledger").fetchall()
+        assert shell("run", "--home", ran.root).code == 0
+        assert reader.execute("select count(*) from ops.ledger").fetchall() == before
