@@ -1,6 +1,6 @@
 # Every target is a few commands that can also be typed; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test unit lint format types check bench study constraints clean
+.PHONY: help setup demo ui test unit lint format types check bench constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,9 +55,6 @@ check: lint types ## Lint and types, without the tests
 
 bench: $(STAMP) ## Time a night against the floor (about ten minutes)
 	@$(BIN)/python -m benchmarks.night
-
-study: $(STAMP) ## Long simulation studies of coverage (about ten minutes)
-	@$(BIN)/python -m benchmarks.coverage
 
 constraints: $(STAMP) ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
