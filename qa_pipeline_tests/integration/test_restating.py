@@ -11,8 +11,9 @@ import pytest
 from qa_pipeline import loading, restating, warehouse
 from qa_pipeline.config import load_config
 from qa_pipeline.contracts import FEEDS
+from qa_pipeline.marts.build import build_marts
 from qa_pipeline.quarantining import unbalanced_files
-from qa_pipeline.settings import Home
+from qa_pipeline.settings import Home, project_root
 from qa_pipeline_tests.random_operation import (
     Operation,
     expected_outcomes,
@@ -22,7 +23,7 @@ from qa_pipeline_tests.random_operation import (
 )
 
 Tables = dict[str, list[tuple[object, ...]]]
-COMPARED = [node.name for node in restating.NODES]
+MARTS = ["marts.agreement", "marts.accuracy", "marts.defect_rate", "marts.drift"]
 
 
 def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -> Tables:
@@ -37,10 +38,9 @@ def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -
             assert result.blocked_by == ()
         assert restating.restate(con, config=config).rebuilt == ()
         assert unbalanced_files(con) == []
-        return {
-            f"{node.layer}.{node.name}": con.execute(f"select * from {node.layer}.{node.name} order by all").fetchall()
-            for node in restating.NODES
-        }
+        build_marts(con, sql_root=project_root() / "sql", config=config)
+        names = [f"{node.layer}.{node.name}" for node in restating.NODES] + MARTS
+        return {name: con.execute(f"select * from {name} order by all").fetchall() for name in names}
 
 
 def _home(tmp_path: Path, name: str, operation: Operation, *, restate_days: int) -> Home:
@@ -52,7 +52,7 @@ def _home(tmp_path: Path, name: str, operation: Operation, *, restate_days: int)
 
 
 @pytest.mark.parametrize(("seed", "restate_days"), [(1, 28), (2, 2)])
-def test_any_order_of_days_ends_in_the_same_tallies(tmp_path: Path, seed: int, restate_days: int) -> None:
+def test_any_order_of_days_ends_in_the_same_tallies_and_marts(tmp_path: Path, seed: int, restate_days: int) -> None:
     """Stops a rebuild that forgets a date which late ratings, gold or reviews changed."""
     operation = random_operation(seed=seed, days=6)
     at_once = _run(_home(tmp_path, "range", operation, restate_days=restate_days), nights=[operation.days])
