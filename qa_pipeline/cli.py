@@ -238,6 +238,7 @@ def invoke(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told on standard error."""
     _Chosen.home, _Chosen.debug = None, "--debug" in arguments
     command: Callable[..., object] = typer.main.get_command(app)
+    code: object
     try:
         code = command(args=list(arguments), prog_name="qa-pipeline", standalone_mode=False)
     except QaError as err:
@@ -248,12 +249,13 @@ def invoke(arguments: Sequence[str]) -> int:
     except _PARSER_ERROR as err:
         return _usage_error(err)
     except KeyboardInterrupt:
-        _say("Interrupted.")
-        return EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, say) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if code == EXIT_INTERRUPTED:
+        _say("Interrupted. The same command again goes on from here.")
     return code if isinstance(code, int) else 0
 
 

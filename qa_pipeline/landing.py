@@ -20,6 +20,9 @@ from qa_pipeline.settings import Home
 
 ENDINGS = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 ROWS_PER_FILE = 1_000_000_000_000
+# No file may have a column of this name: it carries the row's place in the file.
+ROW_NUMBER = "__qa_row_number"
+_YEARS = range(2000, 2100)
 _FOLDER = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
 _CHUNK = 1 << 20
 
@@ -63,10 +66,14 @@ def parse_folder(name: str) -> date:
         message = f"folder {name} is not called date=YYYY-MM-DD: rename it and its files will be loaded"
         raise LandingFileError("FIL-006", message)
     try:
-        return date.fromisoformat(match[1])
+        day = date.fromisoformat(match[1])
     except ValueError as err:
         message = f"folder {name} names a date that does not exist: move its files to the folder of their date"
         raise LandingFileError("FIL-006", message) from err
+    if day.year not in _YEARS:
+        message = f"folder {name} names a date outside 2000 to 2099: move its files to the folder of their date"
+        raise LandingFileError("FIL-006", message)
+    return day
 
 
 def scan(home: Home, *, feed: str, business_date: date) -> list[LandedFile]:
@@ -111,13 +118,27 @@ def misplaced(home: Home) -> list[tuple[str, str, LandingFileError]]:
             wrong.append((entry.name, entry.name, LandingFileError("FIL-006", message)))
             continue
         for folder in sorted(entry.iterdir()) if entry.is_dir() else []:
-            if folder.name.startswith((".", "_")):
-                continue
-            try:
-                parse_folder(folder.name)
-            except LandingFileError as err:
-                wrong.append((entry.name, folder.name, err))
+            if not folder.name.startswith((".", "_")):
+                wrong += [(entry.name, folder.name, err) for err in _wrong_with(folder)]
     return wrong
+
+
+def _wrong_with(folder: Path) -> Iterator[LandingFileError]:
+    """What keeps an entry of a feed's folder, or something in it, from being loaded."""
+    try:
+        parse_folder(folder.name)
+    except LandingFileError as err:
+        yield err
+        return
+    if not folder.is_dir():
+        message = f"landing/{folder.parent.name}/{folder.name} is a file: a folder of that name holds the date's files"
+        yield LandingFileError("FIL-006", message)
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.name.startswith((".", "_")):
+            place = f"landing/{folder.parent.name}/{folder.name}/{entry.name}"
+            message = f"{place} is a folder: files lie directly in the folder of their date, so move them up"
+            yield LandingFileError("FIL-006", message)
 
 
 def _date_folders(home: Home, feed: str) -> Iterator[tuple[date, Path]]:
@@ -161,11 +182,25 @@ def open_file(con: duckdb.DuckDBPyConnection, file: LandedFile) -> FileReader:
         reason = str(err).strip().splitlines()[0]
         message = f"{file.name} cannot be read, so none of its rows were loaded: {reason}"
         raise LandingFileError("FIL-001", message) from err
+    _check_names(file, list(reader.types))
     missing = [name for name in FEEDS[file.feed].required_names if name not in reader.types]
     if missing and not (reader.rows == 0 and not reader.types):
         message = f"{file.name} has no column {', '.join(missing)}: deliver it again with every required column"
         raise LandingFileError("FIL-003", message)
     return reader
+
+
+def _check_names(file: LandedFile, names: list[str]) -> None:
+    """Refuse names that DuckDB cannot tell apart (it ignores case), and the one that the row's place goes by."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            message = f"{file.name} has columns {other!r} and {name!r}, which differ only in case: keep one of them"
+            raise LandingFileError("FIL-001", message)
+    if ROW_NUMBER in seen:
+        message = f"{file.name} has a column {ROW_NUMBER}, a name that the pipeline needs: rename it"
+        raise LandingFileError("FIL-001", message)
 
 
 def unknown_columns(feed: Feed, reader: FileReader) -> list[str]:
@@ -176,11 +211,11 @@ def unknown_columns(feed: Feed, reader: FileReader) -> list[str]:
 def _reader(con: duckdb.DuckDBPyConnection, file: LandedFile) -> FileReader:
     path = quote_text(str(file.path))
     if file.name.endswith(".parquet"):
-        described = con.execute(f"describe select * from read_parquet({path})").fetchall()
+        described = con.execute(f"describe select * from read_parquet({path}, hive_partitioning = false)").fetchall()
         counted = con.execute(f"select sum(num_rows) from parquet_file_metadata({path})").fetchall()
         sql = (
-            "select * exclude (file_row_number), file_row_number + 1 as row_number "
-            f"from read_parquet({path}, file_row_number = true)"
+            f"select * exclude (file_row_number), file_row_number + 1 as {ROW_NUMBER} "
+            f"from read_parquet({path}, file_row_number = true, hive_partitioning = false)"
         )
         return FileReader(sql, {row[0]: row[1] for row in described}, int(counted[0][0] or 0))
     if file.name.endswith((".csv", ".csv.gz")):
@@ -198,23 +233,24 @@ def _csv_reader(con: duckdb.DuckDBPyConnection, file: LandedFile, path: str) -> 
         what = f"names the column {repeated[0]!r} twice" if repeated else "has a column without a name"
         message = f"{file.name}: its header line {what}: correct the header and deliver it again"
         raise LandingFileError("FIL-001", message)
+    _check_names(file, names)
     columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
     source = (
         f"read_csv({path}, columns = {{{columns}}}, header = true, delim = ',', quote = '\"', escape = '\"', "
-        "auto_detect = false, nullstr = '', strict_mode = true, null_padding = false)"
+        "auto_detect = false, hive_partitioning = false, nullstr = '', strict_mode = true, null_padding = false)"
     )
     rows = con.execute(f"select count(*) from {source}").fetchall()[0][0]
-    sql = f"select *, row_number() over () as row_number from {source}"
+    sql = f"select *, row_number() over () as {ROW_NUMBER} from {source}"
     return FileReader(sql, dict.fromkeys(names, "VARCHAR"), int(rows))
 
 
 def _json_reader(con: duckdb.DuckDBPyConnection, path: str) -> FileReader:
     source = f"read_ndjson_objects({path})"
-    rows = con.execute(f"select count(*) from {source} where json_type(json) <> 'NULL'").fetchall()[0][0]
+    rows = con.execute(f"select count(*) from {source}").fetchall()[0][0]
     keys = con.execute(f"select distinct unnest(json_keys(json)) as name from {source} order by name").fetchall()
     names = [row[0] for row in keys]
     picked = "".join(f", json ->> {quote_text(_json_pointer(name))} as {quote_name(name)}" for name in names)
-    sql = f"select row_number() over () as row_number{picked} from {source}"
+    sql = f"select row_number() over () as {ROW_NUMBER}{picked} from {source}"
     return FileReader(sql, dict.fromkeys(names, "VARCHAR"), int(rows))
 
 
@@ -254,8 +290,8 @@ def conform_sql(feed: Feed, reader: FileReader, *, file_name: str, ordinal: int)
             bad = f"(d.{column.name} is not null and cast(d.{column.name} as varchar) <> '' and {value} is null)"
             mistyped.append((column.name, bad))
     return (
-        f"select {quote_text(file_name)} as file_name, d.row_number, "
-        f"cast({ordinal * ROWS_PER_FILE} as bigint) + d.row_number as row_id, {', '.join(picked)}, "
+        f"select {quote_text(file_name)} as file_name, d.{ROW_NUMBER} as row_number, "
+        f"cast({ordinal * ROWS_PER_FILE} as bigint) + d.{ROW_NUMBER} as row_id, {', '.join(picked)}, "
         f"{_names_where(missing)} as missing_values, {_names_where(mistyped)} as type_errors "
         f"from ({reader.relation_sql}) as d"
     )

@@ -9,7 +9,7 @@ from datetime import date
 import duckdb
 
 from qa_pipeline.contracts import FEEDS
-from qa_pipeline.landing import FileReader, quote_name, quote_text
+from qa_pipeline.landing import ROW_NUMBER, FileReader, quote_name, quote_text
 from qa_pipeline.validation import RuleOutcome
 
 
@@ -62,7 +62,7 @@ def take_out(
         con.execute(
             f"insert into quarantine.quarantined_{feed} select p.business_date, p.file_name, p.row_number, p.row_id, "
             f"?, p.rule_ids, cast(json_object({pairs}) as varchar) from ({reader.relation_sql}) as d "
-            "inner join failing_places as p on d.row_number = p.row_number where p.file_name = ?",
+            f"inner join failing_places as p on d.{ROW_NUMBER} = p.row_number where p.file_name = ?",
             [layer, file_name],
         )
     con.execute("set preserve_insertion_order = false")

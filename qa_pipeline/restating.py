@@ -104,6 +104,7 @@ def restate(
     """
     restate_days = config.pipeline.restate_days
     ensure_tables(con, restate_days=restate_days)
+    drop_unfinished(con, restate_days=restate_days)
     rebuilt: list[Rebuilt] = []
     failed: dict[str, int] = {}
     blocked: list[str] = []
@@ -120,6 +121,22 @@ def restate(
                     failed[outcome.rule.rule_id] = failed.get(outcome.rule.rule_id, 0) + outcome.rows_failed
             rebuilt += _rows(con, node, start=start, end=end)
     return RestateResult(tuple(rebuilt), failed, tuple(blocked))
+
+
+def drop_unfinished(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> list[tuple[str, date]]:
+    """Take out the rows of partitions whose load ended half-way: they were not judged, so no figure may rest on them.
+
+    Returns feed and date of each. They stay `loading`, so that the next run loads them again.
+    """
+    unfinished = con.execute(
+        "select feed, business_date from ops.partitions where status = 'loading' order by all"
+    ).fetchall()
+    for feed, day in unfinished:
+        staleness.mark_partition(con, feed=feed, business_date=day, restate_days=restate_days)
+        for table in (f"validated.valid_{feed}", f"quarantine.quarantined_{feed}"):
+            con.execute(f"delete from {table} where business_date = ?", [day])
+        con.execute("delete from ops.superseded where feed = ? and business_date = ?", [feed, day])
+    return [(feed, day) for feed, day in unfinished]
 
 
 def stale_dates(con: duckdb.DuckDBPyConnection, node: str) -> list[date]:
@@ -167,7 +184,7 @@ def _rebuild(
     for reader in NODES:
         if reader.layer == "tallies" and node.name in ("ratings", "label_outcomes", "prediction_outcomes"):
             _mark_range(con, (reader.name,) if node.name in reader.reads else (), start=start, end=end)
-    _unmark(con, node.name, start=start, end=end)
+    _finish(con, node.name, outcomes, start=start, end=end)
     return outcomes
 
 
@@ -179,7 +196,10 @@ def _fill(con: duckdb.DuckDBPyConnection, node: Node, *, start: date, end: date,
     con.execute("commit")
 
 
-def _unmark(con: duckdb.DuckDBPyConnection, node: str, *, start: date, end: date) -> None:
+def _finish(con: duckdb.DuckDBPyConnection, node: str, outcomes: list[RuleOutcome], *, start: date, end: date) -> None:
+    """Take the node's marks away, unless a rule could not be evaluated: then it is judged again next time."""
+    if any(outcome.message is not None for outcome in outcomes):
+        return
     con.execute("delete from ops.dirty where node = ? and business_date between ? and ?", [node, start, end])
 
 
@@ -231,7 +251,7 @@ def _judge_labels(
     _fill(con, Node(select.layer, select.table), start=start, end=end, restate_days=restate_days)
     for day in changed:
         staleness.mark_partition(con, feed="labels", business_date=day, restate_days=restate_days)
-    _unmark(con, node.name, start=start, end=end)
+    _finish(con, node.name, outcomes, start=start, end=end)
     return outcomes
 
 

@@ -29,6 +29,9 @@ NODE_FEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
+_JUDGING = {"valid_reviews": "reviews", "valid_appeals": "appeals"}
+
+
 def mark(con: duckdb.DuckDBPyConnection, nodes: tuple[str, ...], dates_sql: str, parameters: dict[str, object]) -> None:
     """Mark `nodes` stale at every date that `dates_sql` (one DATE column) yields."""
     used = {key: value for key, value in parameters.items() if f"${key}" in dates_sql}
@@ -48,16 +51,18 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
         mark(con, ("rejected_labels", "ratings", "label_outcomes", "label_counts", "late"), own, parameters)
         _touched_items(con, "labels", parameters)
         mark(con, ("ratings", "label_outcomes", "late"), _sharing("valid_labels"), parameters)
-        mark(con, ("reviews",), _sharing("valid_reviews", since="$day"), parameters)
-        mark(con, ("appeals",), _sharing("valid_appeals", since="$day"), parameters)
+        for table, node in _JUDGING.items():
+            judging = _judging(table, kind="label", target="valid_labels", key="label_id")
+            mark(con, (node,), judging, parameters)
         mark(con, ("rejected_labels",), _same_keys("valid_labels", "label_id", within="$restate_days"), parameters)
         mark(con, ("reference_events",), own, parameters)
         _touched_items(con, "labels", parameters, where="stage = 'expert'")
         mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
     elif feed == "predictions":
         mark(con, ("label_counts", "score_hist", "prediction_outcomes"), own, parameters)
-        for table, node in (("valid_reviews", "reviews"), ("valid_appeals", "appeals")):
-            mark(con, (node,), _judging_predictions(table), parameters)
+        for table, node in _JUDGING.items():
+            judging = _judging(table, kind="prediction", target="valid_predictions", key="prediction_id")
+            mark(con, (node,), judging, parameters)
     elif feed in ("gold", "reviews"):
         mark(con, ("reference_events",), own, parameters)
         _touched_items(con, feed, parameters)
@@ -65,7 +70,8 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
         mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
         if feed == "reviews":
             mark(con, ("reviews", "late"), own, parameters)
-            mark(con, ("reviews",), _sharing("valid_reviews", since="$day"), parameters)
+            judging = _judging("valid_reviews", kind="review", target="valid_reviews", key="review_id")
+            mark(con, ("reviews",), judging, parameters)
             mark(con, ("reviews",), _same_keys("valid_reviews", "review_id"), parameters)
     elif feed == "appeals":
         mark(con, ("appeals", "late"), own, parameters)
@@ -85,21 +91,21 @@ def _touched_items(
     )
 
 
-def _sharing(table: str, since: str = "$day - $restate_days") -> str:
-    """Dates of `table`, from `since` on, with a row on a touched item."""
+def _sharing(table: str) -> str:
+    """Dates of `table`, from restate_days before the day on, with a row on a touched item."""
     return (
         f"select distinct v.business_date from validated.{table} as v "
-        f"where v.business_date >= cast({since} as date) and exists (select 1 from touched_items as t "
+        f"where v.business_date >= cast($day - $restate_days as date) and exists (select 1 from touched_items as t "
         "where t.item_id = v.item_id and t.queue = v.queue)"
     )
 
 
-def _judging_predictions(table: str) -> str:
-    """Dates of reviews or appeals, from the day on, that name a prediction of the day's items."""
+def _judging(table: str, *, kind: str, target: str, key: str) -> str:
+    """Dates of reviews or appeals, from the day on, that name one of the day's rows as their target."""
     return (
         f"select distinct v.business_date from validated.{table} as v "
-        "where v.business_date >= $day and v.target_kind = 'prediction' and exists "
-        "(select 1 from validated.valid_predictions as p where p.business_date = $day and p.item_id = v.item_id)"
+        f"where v.business_date >= $day and v.target_kind = '{kind}' and exists "
+        f"(select 1 from validated.{target} as p where p.business_date = $day and p.{key} = v.target_id)"
     )
 
 

@@ -103,6 +103,11 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 operation.rows["predictions", day].append(row)
                 if label == chosen:
                     decided.append((day, "prediction", row))
+        for annotator in range(8):
+            if rng.random() < 0.8 and day.day % 2:
+                person = {"annotator_id": f"A{annotator}", "vendor": "V1", "site": rng.choice(("Riga", "Lima"))}
+                rest = {"market": "BR", "language": "pt", "role": "annotator", "hired_on": "2025-01-01"}
+                operation.rows["roster", day].append({**person, **rest, "certified_on": "", "is_active": "true"})
         for item in {rng.randrange(items) for _ in range(3)}:
             operation.rows["gold", day].append(
                 {
@@ -139,6 +144,8 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 "inclusion_probability": rng.choice(("0.25", "0.5", "")),
                 "reviewed_at": _time(rng, day),
             }
+            if rng.random() < 0.08:
+                review["item_id"] = f"I{rng.randrange(items)}"
             operation.rows["reviews", day].append(review)
             if kind != "review":
                 reviews.append((day, review))
@@ -170,23 +177,28 @@ def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counte
     return patterns
 
 
+def _place(row: Row) -> tuple[str, str, str]:
+    return row["market"], row["queue"], row["item_id"]
+
+
 def _judgements(operation: Operation) -> list[tuple[date, int, Row]]:
-    """Reviews that count: nobody judges their own decision, and the target was decided on that day or before."""
-    owner: dict[tuple[str, str], tuple[date, str]] = {}
+    """Reviews that count: of a decision of that day or before, on the same item, that is not the reviewer's own."""
+    owner: dict[tuple[str, str], tuple[date, str, str, str, str]] = {}
     for (feed, day), rows in operation.rows.items():
         for row in rows:
             if feed == "labels":
-                owner["label", row["label_id"]] = (day, row["annotator_id"])
+                owner["label", row["label_id"]] = (day, row["annotator_id"], *_place(row))
             elif feed == "predictions":
-                owner["prediction", row["prediction_id"]] = (day, "")
+                owner["prediction", row["prediction_id"]] = (day, "", *_place(row))
             elif feed == "reviews":
-                owner["review", row["review_id"]] = (day, row["reviewer_id"])
+                owner["review", row["review_id"]] = (day, row["reviewer_id"], *_place(row))
     kept = []
     for (feed, day), rows in operation.rows.items():
         if feed == "reviews":
             for number, row in enumerate(rows):
                 target = owner.get((row["target_kind"], row["target_id"]))
-                if target is not None and target[0] <= day and target[1] != row["reviewer_id"]:
+                is_known = target is not None and target[0] <= day and target[1] != row["reviewer_id"]
+                if is_known and target is not None and target[2:] == _place(row):
                     kept.append((day, number, row))
     return kept
 

@@ -104,7 +104,7 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | Sequen
 
 def land(con: duckdb.DuckDBPyConnection, *days: date) -> None:
     """Say in ops.partitions that labels of these dates have landed."""
-    fill(con, "ops.partitions", [{"business_date": day} for day in days])
+    fill(con, "ops.partitions", [{"feed": "labels", "business_date": day} for day in days])
 
 
 def config(

@@ -36,8 +36,12 @@ create or replace temp macro log_linear_bin(n) as (
 
 -- 1/p in parts per million, 1000000 when no probability is known.
 create or replace temp macro weight_ppm(p) as (
-    case when p > 0 and p <= 1 then cast(floor(1000000 / p + 0.5) as bigint) else cast(1000000 as bigint) end
+    case when p >= 0.00001 and p <= 1 then cast(floor(1000000 / p + 0.5) as bigint) else cast(1000000 as bigint) end
 );
+-- Rule REV-010 keeps p at 1e-5 or more, so that one square stays under 1e16 and a tally's sum within a BIGINT.
 create or replace temp macro weight_sq_ppm(p) as (
-    case when p > 0 and p <= 1 then cast(floor(1000000 / (p * p) + 0.5) as bigint) else cast(1000000 as bigint) end
+    case
+        when p >= 0.00001 and p <= 1 then cast(floor(1000000 / (p * p) + 0.5) as bigint)
+        else cast(1000000 as bigint)
+    end
 );

@@ -72,19 +72,22 @@ def landing_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     changed = {day: value for day, value in now.items() if cursor["done"].get(day) != value}
     changed |= {day: _hash([]) for day in cursor["done"] if day not in now}
     published = published_hashes(home) if changed else {}
-    current = {day for day, value in changed.items() if published.get(day, _hash([])) == value}
+    current = {day for day, value in changed.items() if day in now and published.get(day) == value}
     partitions = daily()
     outside = [day for day in changed if not partitions.has_partition_key(day)]
     waiting = {day: value for day, value in changed.items() if day not in current and day not in outside}
     still = sorted(day for day, value in waiting.items() if cursor["seen"].get(day) == value)
     chosen = still[:RUNS_PER_LOOK]
-    done = {day: value for day, value in cursor["done"].items() if day not in changed}
-    done |= {day: changed[day] for day in [*current, *chosen] if day in now}
-    context.update_cursor(json.dumps({"done": done, "seen": waiting}, sort_keys=True))
-    if chosen:
-        requests = [dg.RunRequest(run_key=f"{day}:{waiting[day]}", partition_key=day) for day in chosen]
-        return dg.SensorResult(run_requests=requests, cursor=context.cursor)
-    return dg.SkipReason(_reason(home, known=len(now), waiting=waiting, outside=outside))
+    settled = {*current, *chosen}
+    done = {day: value for day, value in cursor["done"].items() if day not in settled}
+    done |= {day: now[day] for day in settled if day in now}
+    seen = {day: value for day, value in waiting.items() if day not in settled}
+    following = json.dumps({"done": done, "seen": seen}, sort_keys=True)
+    if not chosen:
+        reason = dg.SkipReason(_reason(home, known=len(now), waiting=waiting, outside=outside))
+        return dg.SensorResult(skip_reason=reason, cursor=following)
+    requests = [dg.RunRequest(run_key=f"{day}:{waiting[day]}", partition_key=day) for day in chosen]
+    return dg.SensorResult(run_requests=requests, cursor=following)
 
 
 def folder_hashes(home: Home) -> Hashes:

@@ -45,7 +45,7 @@ _QUARANTINE_TYPES = {
     "row_json": "VARCHAR",
 }
 # Reads of other tables in a SELECT or a suite's query.
-_READS = re.compile(r"\b(?:from|join|,)\s+(validated|facts|tallies|ops|marts)\.(\w+)", flags=re.IGNORECASE)
+_READS = re.compile(r"(?:\bfrom|\bjoin|,)\s+(validated|facts|tallies|ops|marts)\.(\w+)", flags=re.IGNORECASE)
 
 
 def table_name(layer: str, table: str) -> dict[str, str]:

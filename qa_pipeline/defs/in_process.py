@@ -83,6 +83,8 @@ class JobRunner:
                 raise_on_error=False,
                 tags={ORIGIN_TAG: COMMAND_LINE},
             )
+        if _is_interrupted(result):
+            raise KeyboardInterrupt
         return JobOutcome(result.run_id, () if result.success else tuple(_failures(result)))
 
 
@@ -96,6 +98,8 @@ def job_runner(home: Home) -> Iterator[JobRunner]:
     """
     settle(home)
     logging.getLogger("dagster").setLevel(logging.ERROR)
+    # An interrupt that comes while a connection of the event log is closed would be told with a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     with dg.DagsterInstance.get() as instance:
         for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
             if run.tags.get(ORIGIN_TAG) != COMMAND_LINE:
@@ -109,6 +113,20 @@ def job_runner(home: Home) -> Iterator[JobRunner]:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         with kept_open(home):
             yield JobRunner(instance)
+
+
+def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether ctrl-C ended a step: Dagster makes a failed step of it and would let the caller go on.
+
+    It shows as Dagster's own error or, when it came while a query ran, as DuckDB's.
+    """
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error:
+            if error.cls_name == dg.DagsterExecutionInterruptedError.__name__ or "Query interrupted" in error.message:
+                return True
+            error = error.cause
+    return False
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:

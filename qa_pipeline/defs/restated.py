@@ -14,6 +14,7 @@ from qa_pipeline.defs import describing
 from qa_pipeline.defs.partitions import OWNERS, WRITER_POOL, Told, daily, run_date
 from qa_pipeline.defs.resources import Warehouse
 from qa_pipeline.restating import NODES, Node, RestateResult, cross_suite_path, restate
+from qa_pipeline.suites import load_suite
 from qa_pipeline.warehouse import sql_file
 
 Checks = Callable[[duckdb.DuckDBPyConnection, set[date]], list[dg.AssetCheckResult]]
@@ -36,7 +37,8 @@ def node_spec(node: Node, *, group: str) -> dg.AssetSpec:
     text = select.text
     kinds = {"duckdb", "sql"}
     if node.feed:
-        text += cross_suite_path(node.feed).read_text(encoding="utf-8")
+        rules = load_suite(cross_suite_path(node.feed)).rules
+        text += "\n".join(str(rule.kwargs.get("unexpected_rows_query", "")) for rule in rules)
         kinds.add("greatexpectations")
     read = describing.tables_read(text) | {(_layer(name), name) for name in node.reads}
     return dg.AssetSpec(

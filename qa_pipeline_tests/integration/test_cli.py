@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from qa_pipeline import landing, printing
 from qa_pipeline.cli import invoke
 from qa_pipeline.nights import only_run
 from qa_pipeline.settings import Home
+from qa_pipeline_tests.import_support import mapping_text
 from qa_pipeline_tests.small_home import (
     kept_environment,
     land,
@@ -63,7 +63,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that was run once, as a user would: by the program itself, in a process of its own."""
     home = write_small_home(tmp_path_factory.mktemp("ran"), days=2, feeds=["labels", "reviews"])
     done = _program("run", "--home", home.root)
@@ -76,7 +76,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         "building marts, pages and the warehouse for readers",
     ]
     (home.root / "first_output.txt").write_text(done.stdout, encoding="utf-8")
-    yield home
+    return home
 
 
 def _program(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -196,7 +196,7 @@ def test_sql_prints_a_table(ran: Home, shell: Shell) -> None:
         "sql", "select '[bold]x[/bold]' as label, 1234567 as n, null as empty, 0.5 as share", "--home", ran.root
     )
     assert told.code == 0
-    assert told.out == "label                  n  empty  share\n[bold]x[/bold]  1234567           0.5\n"
+    assert told.out == "label                 n  empty  share\n[bold]x[/bold]  1234567         0.5\n"
     wide = shell("sql", f"select {', '.join(f'{n} as column_{n}' for n in range(40))}", "--home", ran.root)
     assert "column_39" in wide.out
     assert len(wide.out.splitlines()) == 2
@@ -267,8 +267,8 @@ def test_sql_before_anything_is_published(tmp_path: Path, shell: Shell) -> None:
         (["rum"], "No such command 'rum'"),
         (["sql"], "Missing argument"),
         (["sql", "select 1", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json'"),
-        (["simulate", "--days", "many"], "'many' is not a valid integer"),
-        (["ui", "--port", "99999"], "99999 is not in the range 1<=x<=65535"),
+        (["simulate", "--days", "many"], "Invalid value for '--days'"),
+        (["ui", "--port", "99999"], "Invalid value for '--port'"),
         (["import", "--feed", "labels", "--mapping", "nowhere.toml", "x.csv"], "nowhere.toml"),
     ],
 )
@@ -332,8 +332,8 @@ def test_debug_shows_the_traceback(tmp_path: Path, shell: Shell) -> None:
 def test_home_may_stand_before_or_after_the_command_or_in_the_environment(ran: Home, shell: Shell) -> None:
     """Stops a --home that is silently ignored."""
     query = ["sql", "select 1 as one"]
-    assert shell("--home", ran.root, *query).out == "one\n1\n"
-    assert shell(*query, "--home", ran.root).out == "one\n1\n"
+    assert shell("--home", ran.root, *query).out == "one\n  1\n"
+    assert shell(*query, "--home", ran.root).out == "one\n  1\n"
     done = subprocess.run(
         [sys.executable, "-m", "qa_pipeline.cli", *query],
         capture_output=True,
@@ -341,21 +341,34 @@ def test_home_may_stand_before_or_after_the_command_or_in_the_environment(ran: H
         check=True,
         env={"PATH": "", "QA_HOME": str(ran.root)},
     )
-    assert done.stdout == "one\n1\n"
+    assert done.stdout == "one\n  1\n"
 
 
-def test_simulate_and_import_fill_a_home(tmp_path: Path, shell: Shell) -> None:
-    """Stops a simulation or an import that lands nothing, or whose summary says nothing of use."""
-    simulated = shell("simulate", "--days", "1", "--labels-per-day", "200", "--predictions-per-day", "200",
-                      "--start", "2026-10-01", "--seed", "3", "--home", tmp_path / "one")  # fmt: skip
-    assert simulated.code == 0
-    assert simulated.err == "simulated 2026-10-01\n"
-    assert simulated.out.startswith(f"Simulated 2026-10-01 to 2026-10-01 into {tmp_path / 'one'}: ")
-    home = Home(tmp_path / "one")
-    assert any(landing.landed_partitions(home).values())
-    again = shell("simulate", "--days", "1", "--home", tmp_path / "one")
-    assert "truth.json" in _one_sentence(again) or "already" in _one_sentence(again)
+def test_simulate_fills_a_home(tmp_path: Path, shell: Shell) -> None:
+    """Stops a simulation that lands nothing, or whose summary says nothing of use."""
+    home = Home(tmp_path / "simulated")
+    options = ["--days", "1", "--labels-per-day", "200", "--predictions-per-day", "200", "--seed", "3"]
+    told = shell("simulate", *options, "--start", "2026-10-01", "--home", home.root)
+    assert (told.code, told.err) == (0, "simulated 2026-10-01\n")
+    assert told.out.startswith(f"Simulated 2026-10-01 to 2026-10-01 into {home.root}: ")
+    assert f"{home.root / 'truth.json'} tells which. Next: qa-pipeline run" in told.out
+    assert sum(len(files) for files in landing.landed_partitions(home).values()) >= 8
     assert (home.dagster / "dagster.yaml").exists()
+    assert str(home.root) in _one_sentence(shell("simulate", *options, "--home", home.root))
+
+
+def test_import_fills_a_home(tmp_path: Path, shell: Shell) -> None:
+    """Stops an import that lands nothing, or whose counts are not told."""
+    home, source, mapping = Home(tmp_path / "imported"), tmp_path / "export.csv", tmp_path / "mine.toml"
+    source.write_text("item,label,at\ni1,spam,2026-10-01T08:00:00Z\ni2,ok,2026-10-01T09:00:00Z\n", encoding="utf-8")
+    mapping.write_text(mapping_text(), encoding="utf-8")
+    told = shell("import", "--feed", "labels", "--mapping", mapping, source, "--home", home.root)
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith("labels: read 2 records from 1 file with “test”, which made 2 rows: 2 written")
+    assert [day for (feed, day), files in landing.landed_partitions(home).items() if files] == [date(2026, 10, 1)]
+    assert (home.dagster / "dagster.yaml").exists()
+    missing = shell("import", "--feed", "labels", "--mapping", mapping, tmp_path / "gone.csv", "--home", home.root)
+    assert str(tmp_path / "gone.csv") in _one_sentence(missing)
 
 
 def test_help_and_version_answer_without_the_heavy_libraries() -> None:

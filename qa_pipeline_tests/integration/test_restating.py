@@ -3,8 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from qa_pipeline.contracts import FEEDS
 from qa_pipeline.marts.build import build_marts
 from qa_pipeline.quarantining import unbalanced_files
 from qa_pipeline.settings import Home, project_root
+from qa_pipeline.validation import RuleOutcome, run_suite
 from qa_pipeline_tests.random_operation import (
     Operation,
     expected_outcomes,
@@ -23,6 +26,7 @@ from qa_pipeline_tests.random_operation import (
 )
 
 Tables = dict[str, list[tuple[object, ...]]]
+ACCOUNTS = ["ops.ledger", "ops.rule_results", *(f"quarantine.quarantined_{feed}" for feed in FEEDS)]
 MARTS = ["marts.agreement", "marts.accuracy", "marts.defect_rate", "marts.drift"]
 
 
@@ -39,7 +43,7 @@ def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -
         assert restating.restate(con, config=config).rebuilt == ()
         assert unbalanced_files(con) == []
         build_marts(con, sql_root=project_root() / "sql", config=config)
-        names = [f"{node.layer}.{node.name}" for node in restating.NODES] + MARTS
+        names = [f"{node.layer}.{node.name}" for node in restating.NODES] + MARTS + ACCOUNTS
         return {name: con.execute(f"select * from {name} order by all").fetchall() for name in names}
 
 
@@ -137,26 +141,74 @@ def test_decisions_on_one_item_over_three_days_agree_as_if_made_on_one(tmp_path:
 
 def test_only_the_dates_that_a_late_file_touches_are_rebuilt(tmp_path: Path) -> None:
     """Stops a late file from costing a rebuild of every date, or of predictions that it cannot change."""
-    operation = random_operation(seed=8, days=6, items=500)
+    operation = random_operation(seed=8, days=6, items=500, labels_per_day=20)
     home = _home(tmp_path, "home", operation, restate_days=28)
     _run(home, nights=[operation.days])
-    day = operation.days[5]
-    target = next(row for row in operation.rows["labels", operation.days[1]] if row["stage"] == "production")
+    rows = operation.rows["labels", operation.days[1]]
+    target = next(row for row in rows if row["stage"] == "production")
+    day = operation.days[-1] + timedelta(days=1)
     late = {**target, "label_id": "late-1", "annotator_id": "A-late", "submitted_at": f"{day}T12:00:00+00:00"}
-    elsewhere = {
+    operation.rows["labels", day] = [late]
+    operation.land(home, "labels", day)
+    sharing = {
         other
         for other in operation.days
         for row in operation.rows["labels", other]
         if (row["queue"], row["item_id"]) == (target["queue"], target["item_id"])
     }
-    operation.rows["labels", day] = [late]
     config = load_config(home)
-    operation.land(home, "labels", day, name="b-late.csv")
     with warehouse.working(home, config) as con:
-        # The partition's first file is unchanged; take it away so that only the late row differs.
         loading.load_partition(con, home=home, config=config, feed="labels", business_date=day)
-        result = restating.restate(con, config=config)
-    nodes = {entry.node for entry in result.rebuilt}
-    assert "score_hist" not in nodes
-    patterns = {entry.business_date for entry in result.rebuilt if entry.node == "unit_patterns"}
-    assert elsewhere <= patterns | {day}
+        rebuilt = restating.restate(con, config=config).rebuilt
+    dates = {
+        node: {entry.business_date for entry in rebuilt if entry.node == node} for node in {e.node for e in rebuilt}
+    }
+    assert len(sharing) < len(operation.days)
+    assert dates["unit_patterns"] == sharing | {day}
+    assert dates["label_counts"] == {day}
+    assert "score_hist" not in dates
+    assert "prediction_outcomes" not in dates
+
+
+def test_a_load_that_broke_off_leaves_no_unjudged_row_in_a_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops rows that no rule has seen from reaching facts after a crash between loading and judging."""
+    operation = random_operation(seed=9, days=2)
+    home = _home(tmp_path, "home", operation, restate_days=28)
+    first = _run(home, nights=[operation.days])
+    config = load_config(home)
+    day = operation.days[1]
+    with warehouse.working(home, config) as con:
+        with monkeypatch.context() as patch:
+            patch.setattr(loading, "run_suite", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                loading.load_partition(con, home=home, config=config, feed="labels", business_date=day, force=True)
+        restating.restate(con, config=config)
+        human = "select count(*) from tallies.label_counts where rater_kind = 'human' and business_date = ?"
+        assert con.execute(human, [day]).fetchall() == [(0,)]
+        assert ("labels", day) in loading.pending(con, home=home, config=config)
+    assert _run(home, nights=[operation.days]) == first
+
+
+def test_a_cross_date_rule_that_cannot_be_evaluated_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops a broken rule from being forgotten by the next run, which would then publish unjudged facts."""
+    operation = random_operation(seed=10, days=2)
+    home = _home(tmp_path, "home", operation, restate_days=28)
+    config = load_config(home)
+
+    def broken(*arguments: Any, **named: Any) -> list[RuleOutcome]:
+        return [replace(outcome, message="broken", is_success=False) for outcome in run_suite(*arguments, **named)]
+
+    with warehouse.working(home, config) as con:
+        for day in operation.days:
+            for feed in FEEDS:
+                loading.load_partition(con, home=home, config=config, feed=feed, business_date=day)
+        with monkeypatch.context() as patch:
+            patch.setattr(restating, "run_suite", broken)
+            assert restating.restate(con, config=config).blocked_by != ()
+            assert restating.restate(con, config=config).blocked_by != ()
+        assert restating.restate(con, config=config).blocked_by == ()
+        assert restating.restate(con, config=config).rebuilt == ()

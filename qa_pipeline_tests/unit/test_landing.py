@@ -48,7 +48,9 @@ def _rows(file: landing.LandedFile) -> list[dict[str, object]]:
     return rows
 
 
-@pytest.mark.parametrize("name", ["date=2026-02-30", "2026-03-01", "date=2026-3-1", "date=tomorrow"])
+@pytest.mark.parametrize(
+    "name", ["date=2026-02-30", "2026-03-01", "date=2026-3-1", "date=tomorrow", "date=0202-10-01", "date=9999-12-31"]
+)
 def test_a_folder_that_is_no_date_is_refused(name: str) -> None:
     """Stops a loader that guesses what a misnamed folder means."""
     with pytest.raises(LandingFileError, match=name) as caught:
@@ -60,10 +62,14 @@ def test_misplaced_folders_are_reported_and_not_loaded(home: Home) -> None:
     """Stops a date that does not exist, or a misspelt feed, from being passed over in silence."""
     (home.landing / "labels" / "date=2026-02-30").mkdir(parents=True)
     (home.landing / "lables").mkdir()
+    (home.landing / "labels" / f"date={DAY}" / "market=BR").mkdir(parents=True)
+    (home.landing / "labels" / "date=2026-03-02").write_text("a file")
     reasons = [str(reason) for _, _, reason in landing.misplaced(home)]
     assert any("date=2026-02-30" in reason for reason in reasons)
     assert any("lables" in reason and "labels" in reason for reason in reasons)
-    assert landing.landed_partitions(home) == {}
+    assert any("market=BR is a folder" in reason for reason in reasons)
+    assert any("date=2026-03-02 is a file" in reason for reason in reasons)
+    assert landing.landed_partitions(home) == {("labels", DAY): []}
 
 
 def test_hidden_and_unfinished_files_are_not_deliveries(home: Home) -> None:
@@ -147,6 +153,8 @@ def test_row_numbers_follow_the_file_in_a_large_text_file(home: Home) -> None:
         ("a.csv", b"label_id,item_id\nL1,I1\n", "FIL-003", "has no column market"),
         ("a.csv", b"label_id,label_id\nL1,I1\n", "FIL-001", "names the column 'label_id' twice"),
         ("a.csv", (HEADER + "\n" + ROW + ",one,too,many\n").encode(), "FIL-001", "cannot be read"),
+        ("a.jsonl", b'{"label_id": "L1", "Label": "a"}\n{"label": "b"}\n', "FIL-001", "differ only in case"),
+        ("a.csv", (HEADER + ",Label\n" + ROW + ",x\n").encode(), "FIL-001", "differ only in case"),
         ("a.csv", b"\xff\xfe\x00", "FIL-001", "cannot be read"),
     ],
 )
@@ -158,6 +166,22 @@ def test_an_unusable_file_is_one_sentence(home: Home, name: str, content: bytes,
     con.close()
     assert caught.value.rule_id == rule_id
     assert name in str(caught.value)
+
+
+def test_a_column_called_row_number_is_only_an_unknown_column(home: Home) -> None:
+    """Stops a delivered column from taking the place of the row's own number."""
+    content = f"{HEADER},row_number\n{ROW},7\n{ROW.replace('L1', 'L2')},7\n"
+    assert [row["row_number"] for row in _rows(_land(home, "a.csv", content.encode()))] == [1, 2]
+
+
+def test_a_line_that_says_null_is_a_row_without_values(home: Home) -> None:
+    """Stops the ledger from counting rows that the load counts differently."""
+    values = json.dumps(dict(zip(LABELS.required_names, ROW.split(","), strict=True)))
+    file = _land(home, "a.jsonl", f"{values}\nnull\n".encode())
+    con = _connection()
+    assert landing.open_file(con, file).rows == 2
+    con.close()
+    assert [row["missing_values"] is None for row in _rows(file)] == [True, False]
 
 
 def test_unknown_columns_are_named(home: Home) -> None:

@@ -1,8 +1,8 @@
 -- Purpose: every model's decision, beside what the right label was.
 -- Grain: a decided prediction with a reference.
--- Source: validated.valid_predictions, judged by the best reference known
---   restate_days after it: gold, else expert or arbitration (the later of the two), else the newest blind QA review of
---   the decision itself. QA judges only the decision that it reviewed, because its inclusion probability is that
+-- Source: validated.valid_predictions, judged by the best reference known restate_days after it: gold, else expert or
+--   arbitration (the later of the two), else the newest blind QA review of the decision itself, one drawn at random
+--   before any other. QA judges only the decision that it reviewed, because its inclusion probability is that
 --   decision's alone.
 -- Units: inclusion_probability is NULL for references that are not a sample.
 with decisions as (
@@ -52,7 +52,7 @@ own_reviews as (
         d.business_date,
         v.verdict_label as reference_label,
         'qa' as reference_kind,
-        3 as precedence,
+        case when v.sampling = 'random' then 3 else 4 end as precedence,
         v.sampling,
         v.inclusion_probability,
         v.business_date as reference_date,

@@ -86,18 +86,30 @@ targets as (
     ) as a
 ),
 
+judged_dates as (
+    select distinct t.target_date
+    from targets as t
+    where t.recency = 1
+),
+
+roster_in_force as (
+    select
+        d.target_date,
+        max(r.business_date) as roster_date
+    from judged_dates as d
+    inner join validated.valid_roster as r on d.target_date >= r.business_date
+    group by d.target_date
+),
+
 sites as (
     select
         t.business_date,
         t.row_id,
-        r.site,
-        row_number() over (
-            partition by t.business_date, t.row_id
-            order by r.business_date desc, r.row_id desc
-        ) as recency
+        r.site
     from targets as t
+    inner join roster_in_force as f on t.target_date = f.target_date
     inner join validated.valid_roster as r
-        on t.target_rater = r.annotator_id and t.target_date >= r.business_date
+        on t.target_rater = r.annotator_id and f.roster_date = r.business_date
     where t.recency = 1 and t.rater_kind = 'human'
 )
 
@@ -134,4 +146,4 @@ select
     t.guideline_version
 from review_rows as v
 left join targets as t on v.business_date = t.business_date and v.row_id = t.row_id and t.recency = 1
-left join sites as s on v.business_date = s.business_date and v.row_id = s.row_id and s.recency = 1
+left join sites as s on v.business_date = s.business_date and v.row_id = s.row_id
