@@ -5,7 +5,6 @@ itself failed; 2 a usage or configuration error, told in one sentence. Dagster, 
 imported by the commands that need them: `--help` and `sql` must answer at once.
 """
 
-import atexit
 import importlib.metadata
 import os
 import sys
@@ -154,7 +153,6 @@ def run(
     from qa_pipeline.running import run_home  # noqa: PLC0415 - only commands that need it
 
     target = _choose(home, debug)
-    _quiet_exit()
     is_green = run_home(target, start=_date(start, "--from"), end=_date(end, "--to"), force=force)
     if not is_green:
         raise typer.Exit(EXIT_STOPPED)
@@ -214,20 +212,6 @@ def ui(
 def version() -> None:
     """Print the version."""
     sys.stdout.write(f"qa-pipeline {importlib.metadata.version('qa-pipeline')}\n")
-
-
-def _quiet_exit() -> None:
-    """Let nothing be written to standard error once Python has begun to end.
-
-    Importing Great Expectations keeps some of duckdb 2.0's types alive to the end, and its bindings then print hundreds
-    of lines of "nanobind: leaked …". Connections are closed by then. Delete when duckdb stops printing them.
-    """
-
-    def silence() -> None:
-        sys.stderr.flush()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-    atexit.register(silence)
 
 
 def _say(message: str) -> None:

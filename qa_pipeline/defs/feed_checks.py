@@ -90,7 +90,7 @@ def check_results(
 ) -> list[dg.AssetCheckResult]:
     """Results of every check of `check_specs`, read while the warehouse is open."""
     results = [
-        _files_readable(feed, result),
+        _files_readable(con, feed=feed, day=day, files=len(result.files)),
         _block_rules(feed, day, result),
         _ledger_adds_up(con, feed=feed, day=day, result=result),
         _warn_rules(con, feed=feed, day=day, result=result),
@@ -109,22 +109,21 @@ def check_results(
     return results
 
 
-def _files_readable(feed: Feed, result: LoadResult) -> dg.AssetCheckResult:
-    bad = [record for record in result.files if (record.rule_id or "").startswith("FIL-")]
+def _files_readable(con: duckdb.DuckDBPyConnection, *, feed: Feed, day: date, files: int) -> dg.AssetCheckResult:
+    bad = con.execute(
+        "select file_name, rule_id, message from quarantine.quarantined_files where feed = ? and business_date = ? "
+        "and starts_with(rule_id, 'FIL-') order by file_name",
+        [feed.name, day],
+    ).fetchall()
     return dg.AssetCheckResult(
         asset_key=raw_key(feed),
         check_name=f"{feed.name}_files_readable",
         passed=not bad,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata(
-            files=len(result.files),
+            files=files,
             files_quarantined=len(bad),
-            examples=rows_table(
-                ("file", "rule", "message"),
-                [(record.file.name, record.rule_id, record.message) for record in bad[:SAMPLE_ROWS]],
-            )
-            if bad
-            else None,
+            examples=rows_table(("file", "rule", "message"), bad[:SAMPLE_ROWS]) if bad else None,
         ),
     )
 
@@ -170,15 +169,19 @@ def _ledger_adds_up(
 
 def _warn_rules(con: duckdb.DuckDBPyConnection, *, feed: Feed, day: date, result: LoadResult) -> dg.AssetCheckResult:
     failed = [outcome for outcome in result.outcomes if outcome.rule.action == "warn" and outcome.rows_failed]
-    columns = sorted({name for record in result.files for name in record.unknown_columns})
+    remarks = con.execute(
+        "select distinct message from ops.ledger where feed = ? and business_date = ? "
+        "and starts_with(message, 'FIL-004') order by all",
+        [feed.name, day],
+    ).fetchall()
     return dg.AssetCheckResult(
         asset_key=valid_key(feed),
         check_name=f"{feed.name}_warn_rules",
-        passed=not failed and not columns,
+        passed=not failed and not remarks,
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata(
             rows=sum(outcome.rows_failed for outcome in failed),
-            unknown_columns=", ".join(columns) or None,
+            columns="; ".join(row[0] for row in remarks) or None,
             rules=_rules_table(failed) if failed else None,
             examples=_warned_rows(con, feed=feed, day=day, failed=failed),
         ),

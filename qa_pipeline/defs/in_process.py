@@ -78,8 +78,7 @@ class JobRunner:
                 instance=self._instance,
                 partition_key=partition.isoformat() if partition else None,
                 asset_selection=selection,
-                # The console is the progress bar's; everything else goes to the event log, which the UI shows.
-                run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config=config,
                 raise_on_error=False,
                 tags={ORIGIN_TAG: COMMAND_LINE},
             )

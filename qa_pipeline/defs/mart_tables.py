@@ -72,7 +72,7 @@ def floats_by_queue(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, floa
         f"order by market, queue limit {_PLOTTED}",
         _parameters(headline),
     ).fetchall()
-    return {f"{headline.metric} {market} {queue}": float(estimate) for market, queue, estimate in rows}
+    return {f"{headline.metric} {market} {queue}": round(float(estimate), 6) for market, queue, estimate in rows}
 
 
 def _days(con: duckdb.DuckDBPyConnection, name: str) -> dict[tuple[str, str], list[float]]:

@@ -14,6 +14,7 @@ from dagster_duckdb import DuckDBResource
 
 from qa_pipeline.config import Config, load_config
 from qa_pipeline.errors import QaError
+from qa_pipeline.quiet import quiet_exit
 from qa_pipeline.settings import Home
 from qa_pipeline.warehouse import working
 
@@ -54,6 +55,7 @@ _loans: dict[Path, _Loan] = {}
 
 @contextmanager
 def _open(home: Home) -> Iterator[Workspace]:
+    quiet_exit()
     config = load_config(home)
     with working(home, config) as con:
         yield Workspace(con=con, home=home, config=config)
@@ -116,8 +118,12 @@ class Warehouse(DuckDBResource):
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    """The warehouse of the home in force (`QA_HOME`), and one process a run: DuckDB itself uses every core."""
+    """The warehouse of the home in force (`QA_HOME`), and one process a run: DuckDB itself uses every core.
+
+    Runs log to the event log, which the UI shows, and not to the console of whoever started the UI as well.
+    """
     return dg.Definitions(
         resources={"warehouse": Warehouse(database=str(Home.resolve().warehouse))},
         executor=dg.in_process_executor,
+        loggers={"console": dg.colored_console_logger.configured({"log_level": "CRITICAL"})},
     )
