@@ -39,7 +39,7 @@ NODES: tuple[Node, ...] = (
     Node("facts", "ratings", reads=("rejected_labels",)),
     Node("facts", "label_outcomes", reads=("ratings", "reference_events", "reviews")),
     Node("facts", "prediction_outcomes", reads=("reference_events", "reviews")),
-    Node("ops", "late", reads=("reviews", "appeals")),
+    Node("ops", "late", reads=("rejected_labels", "reviews", "appeals")),
     Node("tallies", "label_counts", reads=("rejected_labels",)),
     Node("tallies", "score_hist"),
     Node("tallies", "unit_patterns", reads=("ratings",)),

@@ -11,6 +11,7 @@ with label_rows as (
         l.queue,
         l.item_id
     from validated.valid_labels as l
+    anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
     where l.business_date between $start_date and $end_date and l.stage in ('production', 'calibration')
 ),
 
@@ -22,6 +23,7 @@ old_units as (
         l.item_id,
         l.business_date
     from validated.valid_labels as l
+    anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
     where l.business_date < $end_date - $restate_days and l.stage in ('production', 'calibration')
 )
 
