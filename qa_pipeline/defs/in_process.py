@@ -78,7 +78,8 @@ class JobRunner:
                 instance=self._instance,
                 partition_key=partition.isoformat() if partition else None,
                 asset_selection=selection,
-                run_config=config,
+                # The console is the progress bar's; what a run says goes to the event log, which the UI shows.
+                run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
                 tags={ORIGIN_TAG: COMMAND_LINE},
             )

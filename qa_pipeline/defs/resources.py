@@ -118,12 +118,8 @@ class Warehouse(DuckDBResource):
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    """The warehouse of the home in force (`QA_HOME`), and one process a run: DuckDB itself uses every core.
-
-    Runs log to the event log, which the UI shows, and not to the console of whoever started the UI as well.
-    """
+    """The warehouse of the home in force (`QA_HOME`), and one process a run: DuckDB itself uses every core."""
     return dg.Definitions(
         resources={"warehouse": Warehouse(database=str(Home.resolve().warehouse))},
         executor=dg.in_process_executor,
-        loggers={"console": dg.colored_console_logger.configured({"log_level": "CRITICAL"})},
     )

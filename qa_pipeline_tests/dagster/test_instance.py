@@ -23,6 +23,7 @@ def test_shipped_settings_hold_on_the_instance_in_use(tmp_path: Path) -> None:
             assert instance.telemetry_enabled is False
             assert instance.nux_enabled is False
             assert instance.run_monitoring_enabled is True
+            assert instance.python_log_level == "WARNING"
             pools = instance.get_concurrency_config().pool_config
             assert pools.default_pool_limit == 1
             assert pools.pool_granularity is not None

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -369,6 +370,34 @@ def test_import_fills_a_home(tmp_path: Path, shell: Shell) -> None:
     assert (home.dagster / "dagster.yaml").exists()
     missing = shell("import", "--feed", "labels", "--mapping", mapping, tmp_path / "gone.csv", "--home", home.root)
     assert str(tmp_path / "gone.csv") in _one_sentence(missing)
+
+
+def test_an_interrupted_run_ends_at_once_and_goes_on_later(tmp_path: Path, shell: Shell) -> None:
+    """Stops ctrl-C from ending one step only, from a traceback, and from leaving a home that cannot go on."""
+    home = write_small_home(tmp_path, days=2, feeds=["labels"])
+    command = [sys.executable, "-m", "qa_pipeline.cli", "run", "--home", str(home.root)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "loading 2026-10-01\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("Interrupted. The same command again goes on from here.\n")
+    assert "Traceback" not in err
+    told = shell("run", "--home", home.root)
+    assert (told.code, told.out.splitlines()[0]) == (0, "Loaded 2 dates, 2026-10-01 to 2026-10-02.")
+
+
+def test_an_interrupted_query_ends_at_once(ran: Home) -> None:
+    """Stops ctrl-C from waiting for the end of a long query."""
+    query = "select count(*) from range(1000000) a, range(1000000) b"
+    command = [sys.executable, "-m", "qa_pipeline.cli", "sql", query, "--home", str(ran.root)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=4)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (-signal.SIGINT, "")
 
 
 def test_help_and_version_answer_without_the_heavy_libraries() -> None:
