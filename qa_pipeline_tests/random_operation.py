@@ -269,3 +269,21 @@ def expected_outcomes(operation: Operation, *, restate_days: int) -> Counter[tup
             key = (day.isoformat(), row["market"], row["queue"], rater, row["label"], label, reference_kind, sampling)
             counts[key] += 1
     return counts
+
+
+def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date of the decision, market, queue, target kind, rater, error category) -> reviews of what markets get."""
+    targets: dict[tuple[str, str], tuple[date, str]] = {}
+    for (feed, day), rows in operation.rows.items():
+        for row in rows:
+            if feed == "labels" and row["stage"] == "production":
+                targets["label", row["label_id"]] = (day, row["annotator_id"])
+            elif feed == "predictions":
+                targets["prediction", row["prediction_id"]] = (day, f"{row['model_id']}@{row['model_version']}")
+    counts: Counter[tuple[str, ...]] = Counter()
+    for reviewed_on, _, row in _judgements(operation):
+        kind = row["target_kind"]
+        day, rater = targets.get((kind, row["target_id"]), (reviewed_on, ""))
+        if rater and (reviewed_on - day).days <= restate_days:
+            counts[day.isoformat(), row["market"], row["queue"], kind, rater, row["error_category"]] += 1
+    return counts

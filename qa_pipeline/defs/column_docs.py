@@ -32,6 +32,7 @@ _OWN = {
     "target_market": "Market of the decision judged.",
     "target_queue": "Queue of the decision judged.",
     "target_rater": "Who made the decision judged.",
+    "target_stage": "Stage of the decision judged: production, expert or calibration; qa for a review.",
     "vendor": "Company of the annotator; empty for models.",
 }
 

@@ -20,6 +20,7 @@ from qa_pipeline.validation import RuleOutcome, run_suite
 from qa_pipeline_tests.random_operation import (
     Operation,
     expected_outcomes,
+    expected_reviews,
     expected_unit_patterns,
     random_operation,
     write_config,
@@ -86,6 +87,10 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
         key = (str(day), str(market), str(queue), str(rater), str(label), str(reference), str(kind), str(sampling))
         outcomes[key] += int(str(n))
     assert outcomes == expected_outcomes(operation, restate_days=restate_days)
+    reviews: Counter[tuple[str, ...]] = Counter()
+    for day, market, queue, _, kind, _, rater, _, _, _, _, category, *_, n, _, _ in tables["tallies.review_counts"]:
+        reviews[str(day), str(market), str(queue), str(kind), str(rater), str(category)] += int(str(n))
+    assert reviews == expected_reviews(operation, restate_days=restate_days)
 
 
 def test_a_changed_file_moves_what_it_touched_and_a_removed_one_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 -- Purpose: defect rates.
 -- Grain: business date of the decision judged x market x queue x replicate x target kind x rater x vendor x site x
 --   label x verdict x error category x severity x sampling x content type x guideline version.
--- Source: facts.reviews of labels and predictions, made at most restate_days after the decision.
+-- Source: facts.reviews of production labels and of predictions, made at most restate_days after the decision:
+--   decisions of calibration sessions, experts and QA are not what a market gets, so they are nobody's defects.
 -- Units: n reviews; weights are sums of 1/p and 1/p^2 in parts per million.
 select
     v.target_date as business_date,
@@ -29,4 +30,5 @@ where
     and v.business_date between $start_date and $end_date + $restate_days
     and v.business_date <= v.target_date + $restate_days
     and v.target_kind in ('label', 'prediction')
+    and v.target_stage = 'production'
 group by all
