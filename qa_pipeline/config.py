@@ -26,7 +26,7 @@ from pydantic.types import Strict
 
 from qa_pipeline.contracts import RESERVED_CODES
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.messages import model_reason
+from qa_pipeline.messages import as_sentence, model_reason, ordinal
 from qa_pipeline.settings import Home
 
 # Codes travel through patterns joined by commas, multi-selects joined by |, file names and page links.
@@ -162,6 +162,20 @@ class Targets(_Strict):
 
     targets: tuple[Target, ...] = ()
 
+    @field_validator("targets")
+    @classmethod
+    def _distinct(cls, value: tuple[Target, ...]) -> tuple[Target, ...]:
+        places: dict[tuple[str, ...], int] = {}
+        for place, target in enumerate(value, start=1):
+            first = places.setdefault((target.metric, target.market, target.queue, target.vendor), place)
+            if first != place:
+                message = (
+                    f"the {ordinal(first)} and the {ordinal(place)} are both the target of {target.metric} for market "
+                    f"{target.market}, queue {target.queue} and vendor {target.vendor}; remove one of them"
+                )
+                raise ValueError(message)
+        return value
+
 
 class PipelineConfig(_Strict):
     """`pipeline.toml`: how the pipeline runs. The file may be absent."""
@@ -244,7 +258,7 @@ def _parse(model: type[ModelT], path: Path, content: dict[str, Any]) -> ModelT:
     try:
         return model.model_validate(content)
     except ValidationError as err:
-        message = f"{path}: {model_reason(err, unknown_key=UNKNOWN_KEY)}."
+        message = as_sentence(f"{path}: {model_reason(err, model=model, unknown_key=UNKNOWN_KEY)}")
         raise ConfigError(message) from err
 
 

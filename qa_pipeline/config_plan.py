@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from qa_pipeline.config import UNKNOWN_KEY, check_code
 from qa_pipeline.errors import ConfigError
-from qa_pipeline.messages import counted, model_reason
+from qa_pipeline.messages import as_sentence, counted, model_reason
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 MOST_NOTES = 5
@@ -85,7 +85,7 @@ def parse_config(path: Path, text: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(tomllib.loads(text))
     except ValueError as err:  # TOMLDecodeError and ValidationError are ValueErrors
-        message = f"{path} is not valid: {_reason(err)}."
+        message = as_sentence(f"{path} is not valid: {_reason(err, model=model)}")
     # Not `from err`: see importing.mapping.load_mapping.
     raise ConfigError(message)
 
@@ -97,12 +97,14 @@ def checked_text(path: Path, text: str | None, model: type[BaseModel], *, adding
         try:
             model.model_validate(tomllib.loads(text))
         except ValueError as err:
-            reason = _reason(err)
+            reason = _reason(err, model=model)
         else:
             return text
     message = f"{path} cannot be extended by {adding} ({reason}): add it by hand; nothing was imported."
     raise ConfigError(message)
 
 
-def _reason(err: Exception) -> str:
-    return model_reason(err, unknown_key=UNKNOWN_KEY) if isinstance(err, ValidationError) else str(err).splitlines()[0]
+def _reason(err: Exception, *, model: type[BaseModel]) -> str:
+    if isinstance(err, ValidationError):
+        return model_reason(err, model=model, unknown_key=UNKNOWN_KEY)
+    return str(err).splitlines()[0]

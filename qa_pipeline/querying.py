@@ -1,5 +1,6 @@
 """`qa-pipeline sql`: one query on the published warehouse, which reads nothing else and writes nothing."""
 
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from qa_pipeline.settings import Home
 from qa_pipeline.state import check_home
 
 STANDARD_INPUT = "-"
+_UNKNOWN_TABLE = re.compile(r'Table with name "?(?P<name>\w+)"? does not exist! Did you mean "(?P<near>\w+)"')
 
 
 def read_query(query: str | None, *, file: Path | None) -> str:
@@ -54,7 +56,7 @@ def query_published(home: Home, *, query: str, as_format: str) -> None:
             rows = con.fetchall() if con.description else []
             columns = _unique([column[0] for column in con.description or []])
         except duckdb.Error as err:
-            raise UsageError(_sentence(err)) from err
+            raise UsageError(_sentence(err, query=query)) from err
         print_rows(columns, rows, as_format=as_format)
 
 
@@ -93,8 +95,11 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def _sentence(err: duckdb.Error) -> str:
-    """DuckDB's reason in one line, with what it suggests but without its drawing of the query."""
+def _sentence(err: duckdb.Error, *, query: str) -> str:
+    """DuckDB's reason in one line, with what it suggests but without its drawing of the query.
+
+    Of a table in the schema that the query names, DuckDB suggests the bare name, which would not be found.
+    """
     lines = [line.strip() for line in str(err).splitlines() if line.strip()]
     told = " ".join(line for line in lines if not line.startswith(("LINE ", "^")))
     if isinstance(err, duckdb.PermissionException):
@@ -103,4 +108,9 @@ def _sentence(err: duckdb.Error) -> str:
             f"{what}: sql reads the published warehouse and nothing else; to write rows into a file, use "
             "--format csv > rows.csv."
         )
+    unknown = _UNKNOWN_TABLE.search(told)
+    if unknown is not None:
+        schema = re.search(rf'(\w+)"?\s*\.\s*"?{unknown["name"]}\b', query, flags=re.IGNORECASE)
+        if schema is not None:
+            told = told.replace(f'"{unknown["near"]}"', f'"{schema[1]}.{unknown["near"]}"')
     return as_sentence(told)

@@ -27,7 +27,8 @@ MOST_LABELS = 500
 NOT_VIOLATING = frozenset((
     "none", "no", "ok", "okay", "safe", "benign", "clean", "neutral", "normal", "allow", "allowed", "approve",
     "approved", "acceptable", "compliant", "negative", "nothing", "ignore", "unsure", "unclear", "unknown",
-    "dont_know", "skip", "skipped", "pass", "n/a", "na", "0", "false",
+    "dont_know", "skip", "skipped", "pass", "n/a", "na", "0", "false", "fine", "good", "harmless", "legit",
+    "legitimate", "permitted", "valid", "correct", "ham", "noviolation", "nonviolating", "nonviolation",
 ))
 # fmt: on
 _NOT_VIOLATING_START = ("no_", "not_", "non_", "no-", "not-", "non-")
@@ -43,7 +44,7 @@ version = "1"
 def is_violating_guess(label: str) -> bool:
     """Whether a label's name sounds like a violation; a guess for people to check.
 
-    >>> [is_violating_guess(name) for name in ("hate", "not_hate", "No_Violation", "ok")]
+    >>> [is_violating_guess(name) for name in ("hate", "not_hate", "No_Violation", "fine")]
     [True, False, False, False]
     """
     code = label.strip().lower()
@@ -77,16 +78,30 @@ def plan_taxonomy(path: Path, plan: ConfigPlan, *, seen: Seen, extend: bool) -> 
             changed = _with_codes(plan, changed, queue, codes, seen=seen, known=known, path=path)
         if changed != text:
             plan.files[path.name] = checked_text(path, changed, Taxonomy, adding="what was seen")
+        added = {queue: codes for queue, codes in found.items() if queue not in known}
         if text is None:
-            plan.notes.append(_drafted(path, found))
+            plan.notes.append(f"Drafted {path}: queues {', '.join(found)}. {_guessed(found)}")
+        elif added:
+            told = ", ".join(f"{queue} (labels {', '.join(codes) or 'made up'})" for queue, codes in added.items())
+            plan.notes.append(f"Extended {path}: queues {told}. {_guessed(added)}")
+        plan.notes += first_notes(_unsure(added))
 
 
-def _drafted(path: Path, found: Mapping[str, Sequence[str]]) -> str:
-    violating = sorted({code for codes in found.values() for code in codes if is_violating_guess(code)})
-    return (
-        f"Drafted {path}: queues {', '.join(found)}. Which labels are violating is a guess from their names "
-        f"({', '.join(violating) or 'none'}): check is_violating."
-    )
+def _guessed(queues: Mapping[str, Sequence[str]]) -> str:
+    violating = sorted({code for codes in queues.values() for code in codes if is_violating_guess(code)})
+    named = ", ".join(violating) or "none"
+    return f"Which labels are violating is a guess from their names ({named}): check is_violating."
+
+
+def _unsure(queues: Mapping[str, Sequence[str]]) -> list[str]:
+    """A remark for each queue whose labels all got the same guess: then at least one is probably wrong."""
+    told = []
+    for queue, codes in queues.items():
+        guesses = {is_violating_guess(code) for code in codes}
+        if len(codes) > 1 and len(guesses) == 1:
+            taken = "violating" if True in guesses else "not violating"
+            told.append(f"The guess is unsure for queue {queue}: all of its labels are taken as {taken}.")
+    return told
 
 
 def _tell_unknown(
@@ -124,8 +139,8 @@ def _with_codes(
     if not codes:
         return text
     plan.notes.append(
-        f"Extended {path}: labels {', '.join(codes)} of queue {queue}, at the end of its list. Check is_violating, and "
-        "the order if the scale is ordinal."
+        f"Extended {path}: labels {', '.join(codes)} of queue {queue}, at the end of its list. "
+        f"{_guessed({queue: codes})} Check the order too if the scale is ordinal."
     )
     more = toml_text.with_elements(text, ("queues", queue, "labels"), [_label_entry(code) for code in codes])
     return checked_text(path, more, Taxonomy, adding=f"the labels {', '.join(codes)} of queue {queue}")

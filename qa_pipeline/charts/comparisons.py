@@ -1,4 +1,4 @@
-"""Figures over subjects: sorted intervals of accuracy and of agreement coefficients.
+"""Figures over subjects: sorted intervals of accuracy, of defect rates and of agreement coefficients.
 
 Rows in, `Chart` out; titles come from the same rows.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qa_pipeline.charts import findings, words
-from qa_pipeline.charts.measures import ACCURACY
+from qa_pipeline.charts.measures import ACCURACY, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import ACT as ACT_COLOR
@@ -27,7 +27,7 @@ from qa_pipeline.charts.theme import (
     rounded,
     tick_texts,
 )
-from qa_pipeline.charts.verdicts import ACT, judge
+from qa_pipeline.charts.verdicts import ACT, MIN_ITEMS, judge
 
 REFERENCE_WORDS = {
     "gold": "gold answers",
@@ -41,22 +41,24 @@ _KINDS = ("gold", "expert", "arbitration", "qa")
 
 @dataclass(frozen=True)
 class Bar:
-    """One interval of a sorted list: its label (not yet escaped), row, colour role and target."""
+    """One interval of a sorted list: its label (not yet escaped), row, colour role, target and whether it is hollow."""
 
     label: str
     row: MartRow
     color: str
     target: float | None
+    is_hollow: bool = False
 
 
 def reference_kind(rows: Sequence[MartRow]) -> str:
-    """The reference that a comparison uses: the best kind for which every subject has an interval, else `any`.
+    """The reference that a comparison uses: the best of which every subject has an interval and enough, else `any`.
 
     Comparing one vendor against gold with another against audits would compare the references.
     """
     subjects = {(row.subject_kind, row.subject) for row in rows if row.estimate is not None}
     for kind in _KINDS:
-        have = {(row.subject_kind, row.subject) for row in rows if row.reference_kind == kind and row.low is not None}
+        of_kind = [row for row in rows if row.reference_kind == kind]
+        have = {(row.subject_kind, row.subject) for row in of_kind if row.low is not None and row.n_items >= MIN_ITEMS}
         if subjects and have == subjects:
             return kind
     return "any"
@@ -70,17 +72,68 @@ def accuracy_chart(
     `rows` are `marts.accuracy` rows of one subject kind and one reference kind; `overall` is the rater kind's row;
     `targets` gives each subject its target.
     """
+    kind = rows[0].reference_kind if rows else "any"
+    by = REFERENCE_WORDS.get(kind, kind)
+    lead = f"Share of decisions equal to {by}"
+    return _subjects(
+        rows,
+        key=key,
+        overall=overall,
+        targets=targets,
+        noun=noun,
+        measure=ACCURACY,
+        by=by,
+        lead=lead,
+    )
+
+
+def vendor_defect_chart(
+    rows: Sequence[MartRow], *, key: str, overall: MartRow | None, targets: Mapping[str, float | None]
+) -> Chart:
+    """Defect rates of vendors, one market and queue, newest 28 days: `marts.defect_rate` rows, sorted by rate."""
+    return _subjects(
+        rows,
+        key=key,
+        overall=overall,
+        targets=targets,
+        noun="Vendor",
+        measure=DEFECT_RATE,
+        by="random audits",
+        lead="Share of randomly audited decisions with a defect",
+    )
+
+
+def _subjects(
+    rows: Sequence[MartRow],
+    *,
+    key: str,
+    overall: MartRow | None,
+    targets: Mapping[str, float | None],
+    noun: str,
+    measure: Measure,
+    by: str,
+    lead: str,
+) -> Chart:
+    """One interval a subject, the best on top; who has too few judged decisions is hollow and takes no part."""
     names = {row.subject: row.subject or "(no vendor named)" for row in rows}
-    title = findings.accuracy_title(rows, noun=noun, names=names, targets=targets)
-    question = f"Which {noun.lower()}s decide as the reference does?"
+    question = (
+        f"Which {noun.lower()}s {'make more defects' if measure.is_high_bad else 'decide as the reference does'}?"
+    )
+    title = findings.subjects_title(rows, noun=noun, measure=measure, by=by, names=names, targets=targets)
     shown = [row for row in rows if row.estimate is not None]
-    if not shown:
-        reason = words.reason_text(rows[0].reason if rows else None)
+    few = [row for row in shown if row.n_items < MIN_ITEMS]
+    if len(few) == len(shown):
+        counts = words.join([f"{names[row.subject]} {words.count(row.n_items)}" for row in few])
+        reason = f"fewer than {MIN_ITEMS} judged decisions ({counts})" if few else ""
+        reason = reason or words.reason_text(rows[0].reason if rows else None)
         return Chart(key, title, question, "", None, reason, 0, None)
     color = LINE if noun == "Vendor" else MODEL
-    bars = [_bar(row, name=names[row.subject], color=color, target=targets.get(row.subject)) for row in shown]
-    bars.sort(key=lambda bar: (bar.row.estimate or 0.0, bar.label))
-    kind = shown[0].reference_kind
+    bars = [
+        _bar(row, name=names[row.subject], color=color, target=targets.get(row.subject), measure=measure)
+        for row in shown
+    ]
+    sign = -1.0 if measure.is_high_bad else 1.0
+    bars.sort(key=lambda bar: (sign * (bar.row.estimate or 0.0), bar.label))
     legend = ["with 95% intervals"]
     line = None
     if overall is not None and overall.estimate is not None:
@@ -90,16 +143,21 @@ def accuracy_chart(
     if goals:
         legend.append(f"upright stroke: target, {words.join([words.exact_percent(goal) for goal in goals])}")
     if any(bar.color == ACT_COLOR for bar in bars):
-        legend.append(f"{ACT.glyph} the whole interval is below target")
+        side = "above" if measure.is_high_bad else "below"
+        legend.append(f"{ACT.glyph} the whole interval is {side} target")
+    if few:
+        counts = words.join([f"{names[row.subject]} {words.count(row.n_items)}" for row in few])
+        legend.append(f"hollow: not enough data, fewer than {MIN_ITEMS} ({counts})")
     spec = _intervals(bars, line=line, row_height=30, text=words.percent, tickformat=".1~%", bounds=(0.0, 1.0))
-    lead = f"Share of decisions equal to {REFERENCE_WORDS.get(kind, kind)}, newest 28 days, "
-    note_text = f"{lead}{'; '.join(legend)}."
-    table = _interval_table(rows, names, title="Accuracy", targets=targets if goals else None)
+    note_text = f"{lead}, newest 28 days, {'; '.join(legend)}."
+    table = _interval_table(rows, names, title=measure.name, targets=targets if goals else None)
     return Chart(key, title, question, note_text, spec, "", spec["layout"]["height"], table)
 
 
-def _bar(row: MartRow, *, name: str, color: str, target: float | None) -> Bar:
-    is_miss = judge(row, target, measure=ACCURACY) is ACT
+def _bar(row: MartRow, *, name: str, color: str, target: float | None, measure: Measure) -> Bar:
+    if row.n_items < MIN_ITEMS:
+        return Bar(name, row, MUTED, target, is_hollow=True)
+    is_miss = judge(row, target, measure=measure) is ACT
     return Bar(name, row, ACT_COLOR if is_miss else color, target)
 
 
@@ -155,6 +213,7 @@ def _intervals(
     for place, bar in enumerate(bars):
         row = bar.row
         has_interval = row.low is not None
+        few = ": not enough data" if bar.is_hollow else ""
         inside = f" ({text(row.low)} to {text(row.high)})" if has_interval else ""
         hover = f"<b>{words.plot_text(words.short(bar.label, limit=60))}</b><br>{text(row.estimate)}{inside}<br>"
         traces.append(
@@ -170,7 +229,7 @@ def _intervals(
                     "symbol": _symbol(bar),
                     "opacity": 1,
                 },
-                "text": [hover + f"{words.plural(row.n_items, 'item')}, {state_text(row)}"] * 3,
+                "text": [hover + f"{words.plural(row.n_items, 'item')}, {state_text(row)}{few}"] * 3,
                 "hovertemplate": "%{text}<extra></extra>",
             }
         )
@@ -201,7 +260,7 @@ def _intervals(
 
 
 def _symbol(bar: Bar) -> str:
-    if bar.row.low is None:
+    if bar.row.low is None or bar.is_hollow:
         return "circle-open"
     return "diamond" if bar.color == ACT_COLOR else "circle"
 

@@ -1,6 +1,7 @@
 """The drift map: PSI by day and subject, or by day and queue. Rows in, `Chart` out; the title is computed from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,10 +23,11 @@ from qa_pipeline.charts.theme import (
     time_axis,
 )
 from qa_pipeline.charts.trends import Span
-from qa_pipeline.charts.verdicts import PSI_LARGE, PSI_NOTICEABLE, has_moved
+from qa_pipeline.charts.verdicts import MIN_BASELINE_DAYS, PSI_LARGE, PSI_NOTICEABLE, has_moved
 
 SCALE_TOP = 0.35
 ROW_HEIGHT = 28
+Cell = tuple[date, str]
 _KINDS = {"labels": "labels", "predictions": "decisions", "scores": "scores"}
 
 
@@ -40,7 +42,8 @@ def drift_map(
 ) -> Chart:
     """PSI by day; `rows` are `marts.drift` rows of period day, metrics psi and psi_no_drift.
 
-    `names` gives the map's rows, in order from the top: `findings.drift_key` to label. Warm colours and a diamond mark
+    `names` gives the map's rows, in order from the top: `findings.drift_key` to label. `rows` may begin 28 days before
+    `span`, so that the first days' baselines can be counted. Warm colours and a diamond mark
     what moved by the rule of `verdicts.has_moved` and nothing else, whatever its PSI; they mean the same on every page.
     Rows without any figure are named in the note.
     """
@@ -51,7 +54,17 @@ def drift_map(
         for row in kept
         if row.metric == "psi_no_drift" and row.estimate is not None
     }
-    title = findings.drift_title(psi, no_drift=no_drift, names=names)
+    baselines = _baselines(row for row in rows if row.metric == "psi")
+    moved = {
+        (row.end, findings.drift_key(row))
+        for row in psi
+        if has_moved(
+            row,
+            no_drift.get((row.end, findings.drift_key(row))),
+            baseline_days=baselines[row.end, findings.drift_key(row)],
+        )
+    }
+    title = findings.drift_title(psi, no_drift=no_drift, baselines=baselines, names=names)
     if not any(row.estimate is not None for row in psi):
         reason = words.reason_text(psi[-1].reason if psi else None)
         return Chart(key, title, question, "", None, reason, 0, None)
@@ -66,7 +79,7 @@ def drift_map(
     labels = [names[name] for name in keys]
     spec: Spec = {
         "narrow": {"left": left_margin(labels, limit=NARROW_LABEL), "ticktext": tick_texts(labels, limit=NARROW_LABEL)},
-        "data": [_heat(cells, keys=keys, days=days, names=names, no_drift=no_drift)],
+        "data": [_heat(cells, keys=keys, days=days, names=names, no_drift=no_drift, baselines=baselines, moved=moved)],
         "layout": layout(
             height=height,
             margin=(6, 14, 30, left_margin(labels, limit=WIDE_LABEL)),
@@ -82,24 +95,43 @@ def drift_map(
             ),
         ),
     }
-    marks = _moved(psi, no_drift=no_drift)
+    marks = [row for row in psi if (row.end, findings.drift_key(row)) in moved]
     if marks:
         spec["data"].append(_marks(marks, keys=keys))
-    table = _table(cells, keys=keys, names=names, no_drift=no_drift, first=first, caption=caption)
+    short = {key for key, number in baselines.items() if number < MIN_BASELINE_DAYS}
+    table = _table(
+        cells, keys=keys, names=names, no_drift=no_drift, moved=moved, short=short, first=first, caption=caption
+    )
     is_full = len(filled) * len(days) == sum(row.estimate is not None for row in psi)
-    text = _note(marks, empty=empty, is_full=is_full)
+    has_short = any(row.estimate is not None and (row.end, findings.drift_key(row)) in short for row in psi)
+    text = _note(marks, empty=empty, is_full=is_full, has_short=has_short)
     return Chart(key, title, question, text, spec, "", height, table)
 
 
-def _moved(psi: Sequence[MartRow], *, no_drift: Mapping[tuple[date, str], float]) -> list[MartRow]:
-    return [row for row in psi if has_moved(row, no_drift.get((row.end, findings.drift_key(row))))]
+def _baselines(psi: Iterable[MartRow]) -> dict[Cell, int]:
+    """Days with data among the 28 before, for every day and row of the map."""
+    filled: dict[str, set[date]] = {}
+    asked = []
+    for row in psi:
+        key = findings.drift_key(row)
+        asked.append((row.end, key))
+        if row.n_items:
+            filled.setdefault(key, set()).add(row.end)
+    before = [timedelta(days=back) for back in range(1, 29)]
+    return {(day, key): sum(day - back in filled.get(key, ()) for back in before) for day, key in asked}
 
 
-def _note(marks: Sequence[MartRow], *, empty: Sequence[str], is_full: bool) -> str:
+def _note(marks: Sequence[MartRow], *, empty: Sequence[str], is_full: bool, has_short: bool) -> str:
     """How to read the map; nothing that is not on it."""
-    parts = ["PSI against the 28 days before. Blue: within chance, or under 0.1."]
+    chance = "the interval reaches down to what two samples of these sizes show without any shift"
+    parts = [
+        "PSI against the 28 days before.",
+        f"Blue: under {PSI_NOTICEABLE}, or not told apart from no shift at 95% ({chance}).",
+    ]
+    if has_short:
+        parts.append(f"Blue, too: short baseline, data on fewer than {MIN_BASELINE_DAYS} of the 28 days before.")
     if marks:
-        rule = f"moved, PSI {PSI_NOTICEABLE} or more and more than chance gives"
+        rule = f"moved, PSI {PSI_NOTICEABLE} or more and its whole interval above that"
         parts.append(f"Yellow \u25c6: {rule}; orange \u25c6: far, from {PSI_LARGE} on.")
     if not is_full:
         parts.append("Blank: not enough data.")
@@ -114,23 +146,24 @@ def _heat(
     keys: Sequence[str],
     days: Sequence[date],
     names: Mapping[str, str],
-    no_drift: Mapping[tuple[date, str], float],
+    no_drift: Mapping[Cell, float],
+    baselines: Mapping[Cell, int],
+    moved: AbstractSet[Cell],
 ) -> Spec:
     def shade(key: str, day: date) -> float | None:
         row = cells.get((key, day))
         if row is None or row.estimate is None:
             return None
-        has_warm = has_moved(row, no_drift.get((day, key)))
-        return rounded(row.estimate if has_warm else min(row.estimate, PSI_NOTICEABLE - 0.001), digits=4)
+        return rounded(row.estimate if (day, key) in moved else min(row.estimate, PSI_NOTICEABLE - 0.001), digits=4)
 
     def text(key: str, day: date) -> str:
         row, usual = cells.get((key, day)), no_drift.get((day, key))
         if row is None or row.estimate is None:
             return ""
         inside = "" if row.low is None else f" ({words.coefficient_range(row.low, row.high)})"
-        chance = "" if usual is None else f"<br>by chance {words.coefficient(usual, digits=3)}"
+        chance = "" if usual is None else f"<br>without any shift {words.coefficient(usual, digits=3)}"
         name = words.plot_text(words.short(names[key], limit=60))
-        verdict = "moved" if has_moved(row, usual) else "not moved"
+        verdict = "moved" if (day, key) in moved else _why_unmarked(row, baseline_days=baselines[day, key])
         value = words.coefficient(row.estimate, digits=3)
         return f"<b>{name}</b><br>{words.day(day)}<br>PSI {value}{inside}: {verdict}{chance}"
 
@@ -161,6 +194,15 @@ def _heat(
     }
 
 
+def _why_unmarked(row: MartRow, *, baseline_days: int) -> str:
+    """Why a day that has a PSI is not called moved."""
+    if baseline_days < MIN_BASELINE_DAYS:
+        return f"short baseline ({words.plural(baseline_days, 'day')}), not judged"
+    if (row.estimate or 0.0) < PSI_NOTICEABLE:
+        return f"under {PSI_NOTICEABLE}"
+    return "no interval, not judged" if row.low is None else "not told apart from no shift at 95%"
+
+
 def _marks(marks: Sequence[MartRow], *, keys: Sequence[str]) -> Spec:
     return {
         "type": "scatter",
@@ -177,7 +219,9 @@ def _table(
     *,
     keys: Sequence[str],
     names: Mapping[str, str],
-    no_drift: Mapping[tuple[date, str], float],
+    no_drift: Mapping[Cell, float],
+    moved: AbstractSet[Cell],
+    short: AbstractSet[Cell],
     first: date,
     caption: str,
 ) -> Table:
@@ -186,13 +230,14 @@ def _table(
         if row is None or row.estimate is None:
             return words.NOTHING if row is None else words.reason_text(row.reason)
         usual = no_drift.get((day, key))
-        mark = " \u25c6" if has_moved(row, usual) else ""
+        mark = " \u25c6" if (day, key) in moved else " (short baseline)" if (day, key) in short else ""
         chance = "" if usual is None else f" ({words.coefficient(usual, digits=3)})"
         return f"{words.coefficient(row.estimate, digits=3)}{chance}{mark}"
 
     days = sorted({day for _, day in cells}, reverse=True)
     return Table(
-        caption=f"{caption}, newest first; in brackets what chance alone would give; \u25c6 moved",
+        caption=f"{caption}, newest first; in brackets the PSI of two samples of these sizes without any shift; "
+        f"\u25c6 moved: {PSI_NOTICEABLE} or more and the whole 95% interval above the number in brackets",
         heads=("Day", *(names[key] for key in keys)),
         rows=tuple((words.day(day), *(text(key, day) for key in keys)) for day in days if day >= first),
         numeric=frozenset(range(1, len(keys) + 1)),

@@ -8,11 +8,13 @@ from datetime import date, timedelta
 from statistics import median
 
 from qa_pipeline.charts import words
-from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE
+from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.series import period_text, point_time
 from qa_pipeline.charts.verdicts import (
     ACT,
+    MIN_BASELINE_DAYS,
+    MIN_ITEMS,
     NO_TARGET,
     ON_TARGET,
     PSI_LARGE,
@@ -108,48 +110,81 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
     return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}" + (f": {verdict}" if verdict else "")
 
 
-def accuracy_title(
-    rows: Sequence[MartRow], *, noun: str, names: Mapping[str, str], targets: Mapping[str, float | None]
+def subjects_title(
+    rows: Sequence[MartRow],
+    *,
+    noun: str,
+    measure: Measure,
+    by: str,
+    names: Mapping[str, str],
+    targets: Mapping[str, float | None],
 ) -> str:
-    """Who misses the target for certain, else what the intervals say of one another."""
-    low = [row.subject for row in rows if judge(row, targets.get(row.subject), measure=ACCURACY) is ACT]
-    if not low:
-        return compare_title(rows, noun=noun, names=names)
-    goals = {targets[subject] for subject in low}
-    named = words.join([names[subject] for subject in low])
+    """Who misses the target for certain, else what the intervals say of one another; `by` names what judged them.
+
+    Who has fewer than MIN_ITEMS judged decisions takes no part.
+    """
+    enough = [row for row in rows if row.n_items >= MIN_ITEMS]
+    misses = [row.subject for row in enough if judge(row, targets.get(row.subject), measure=measure) is ACT]
+    if not misses:
+        return compare_title(enough, noun=noun, measure=measure, by=by, names=names)
+    goals = {targets[subject] for subject in misses}
     goal = f"the target of {words.exact_percent(goals.pop())}" if len(goals) == 1 else "target"
-    return f"{named} {'is' if len(low) == 1 else 'are'} less accurate than {goal}"
+    return f"{_worse(misses, measure=measure, names=names)} {goal}, by {by}"
 
 
-def compare_title(rows: Sequence[MartRow], *, noun: str, names: Mapping[str, str]) -> str:
-    """Who is less accurate for certain: whose whole interval lies below those of most of the others, or of some."""
-    ends = {row.subject: (row.low, row.high) for row in rows if row.low is not None and row.high is not None}
+def _worse(subjects: Sequence[str], *, measure: Measure, names: Mapping[str, str]) -> str:
+    is_one = len(subjects) == 1
+    if measure is ACCURACY:
+        verb = "is less accurate than" if is_one else "are less accurate than"
+    else:
+        verb = "has more defects than" if is_one else "have more defects than"
+    return f"{words.join([names[subject] for subject in subjects])} {verb}"
+
+
+def compare_title(rows: Sequence[MartRow], *, noun: str, measure: Measure, by: str, names: Mapping[str, str]) -> str:
+    """Who is worse for certain: whose whole interval lies on the bad side of those of most others, or of some."""
+    ends = {
+        row.subject: (-row.high, -row.low) if measure.is_high_bad else (row.low, row.high)
+        for row in rows
+        if row.low is not None and row.high is not None
+    }
     if not ends:
-        return f"{noun}s: not enough data to compare"
+        return f"{noun}s: not enough data to compare, by {by}"
     if len(ends) == 1:
         only = next(row for row in rows if row.subject in ends)
-        return f"{noun} {names[only.subject]}: accuracy {rate_text(only)}"
+        return f"{noun} {names[only.subject]}: {measure.name.lower()} {rate_text(only)}, by {by}"
     above = {one: [other for other in ends if ends[other][0] > ends[one][1]] for one in ends}
     low = [one for one in ends if above[one] and 2 * len(above[one]) > len(ends) - 1]
     if not low:
         worst = max(ends, key=lambda one: len(above[one]))
         if not above[worst]:
-            return f"{noun}s cannot be told apart: their intervals overlap"
+            return f"{noun}s cannot be told apart by {by}: their intervals overlap"
         better = words.join([names[other] for other in above[worst]])
-        return f"{names[worst]} is less accurate than {better}; the other intervals overlap"
-    who = f"{words.join([names[one] for one in low])} {'is' if len(low) == 1 else 'are'} less accurate than"
+        alike = [one for one in ends if above[one] == above[worst]]
+        return f"{_worse(alike, measure=measure, names=names)} {better}, by {by}; the other intervals overlap"
+    who = _worse(low, measure=measure, names=names)
     if len(low) == 1 and len(above[low[0]]) <= 3:
-        return f"{who} {words.join([names[other] for other in above[low[0]]])}"
-    return f"{who} most other {noun.lower()}s"
+        return f"{who} {words.join([names[other] for other in above[low[0]]])}, by {by}"
+    return f"{who} most other {noun.lower()}s, by {by}"
 
 
 def drift_title(
-    rows: Sequence[MartRow], *, no_drift: Mapping[tuple[date, str], float], names: Mapping[str, str]
+    rows: Sequence[MartRow],
+    *,
+    no_drift: Mapping[tuple[date, str], float],
+    baselines: Mapping[tuple[date, str], int],
+    names: Mapping[str, str],
 ) -> str:
-    """Which row of a drift map moved on most days, how far, and since when; `names` is keyed as `no_drift`."""
-    judged = [row for row in rows if row.estimate is not None and row.low is not None]
-    if not judged:
+    """Which row of a drift map moved on most days, how far, and since when.
+
+    `names` is keyed as the rows of the map; `baselines` gives the days with data among the 28 before.
+    """
+    known = [row for row in rows if row.estimate is not None and row.low is not None]
+    if not known:
         return "Drift: not enough data"
+    judged = [row for row in known if baselines[row.end, drift_key(row)] >= MIN_BASELINE_DAYS]
+    if not judged:
+        return f"Drift: not judged, the baseline is short: fewer than {MIN_BASELINE_DAYS} days"
     moved: dict[str, list[MartRow]] = {}
     for row in judged:
         key = drift_key(row)
@@ -157,9 +192,11 @@ def drift_title(
             moved.setdefault(key, []).append(row)
     days = len({row.end for row in judged})
     if not moved:
-        quiet = f"No shift on any of the {words.plural(days, 'day')} shown"
+        quiet = f"No shift on any of the {words.plural(days, 'day')} judged"
         high = max(row.estimate or 0.0 for row in judged)
-        return quiet if high < PSI_NOTICEABLE else f"{quiet}: PSI up to {words.coefficient(high)} is within chance"
+        if high < PSI_NOTICEABLE:
+            return quiet
+        return f"{quiet}: PSI up to {words.coefficient(high)}, not told apart from no shift at 95%"
     key, worst = max(moved.items(), key=lambda entry: (len(entry[1]), max(row.estimate or 0.0 for row in entry[1])))
     peak = max(row.estimate or 0.0 for row in worst)
     size = "far" if peak >= PSI_LARGE else "noticeably"

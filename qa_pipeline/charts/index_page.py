@@ -12,8 +12,8 @@ from qa_pipeline.charts.naming import ALL, CROSS, slug
 from qa_pipeline.charts.operations import Operations
 from qa_pipeline.charts.overview import Figure, Overview
 from qa_pipeline.charts.reading import MartRow, Volume
-from qa_pipeline.charts.standing import attention, counts, headline
-from qa_pipeline.charts.verdicts import ABSENT, RULE
+from qa_pipeline.charts.standing import Count, attention, counts, headline
+from qa_pipeline.charts.verdicts import ABSENT, ACT, RULE, WATCH
 
 ATTENTION_SHOWN = 12
 
@@ -57,7 +57,8 @@ def index_context(
         "counts": numbers,
         "hold_sentence": operations.hold_sentence(),
         "matrices": [_matrix(overview, measure=measure, files=files) for measure in shown],
-        "arrivals_missing": arrivals.missing("audits") if shown else [],
+        "arrivals_missing": _missing(arrivals, shown=shown),
+        "opens_on": _opens_on(numbers),
         "queue_heads": [overview.names.queue(queue) for queue in (*_shown_queues(overview), ALL)],
         "attention": found[:ATTENTION_SHOWN],
         "attention_hidden": max(0, len(found) - ATTENTION_SHOWN),
@@ -67,6 +68,24 @@ def index_context(
         "operations": operations,
         "rule": RULE,
     }
+
+
+def _missing(arrivals: Arrivals, *, shown: Sequence[Measure]) -> list[tuple[str, str]]:
+    """What the matrices lack, and why."""
+    if not shown:
+        return []
+    lines = arrivals.missing("audits")
+    if DEFECT_RATE not in shown and not lines:
+        lines.append((DEFECT_RATE.name, "no decision of a person has been audited at random yet"))
+    if AGREEMENT not in shown:
+        lines.append((AGREEMENT.name, "no item has been labelled by two people yet"))
+    return lines
+
+
+def _opens_on(found: Sequence[Count]) -> str:
+    """Key of the measure whose matrix shows first: that with the most to act on, then to watch; of equals the first."""
+    first = max(found, key=lambda count: (count.numbers[ACT], count.numbers[WATCH]), default=None)
+    return first.measure.key if first else ""
 
 
 def _headline(*, numbers_text: str, operations: Operations, has_figures: bool) -> str:
@@ -98,7 +117,7 @@ def _matrix(overview: Overview, *, measure: Measure, files: dict[str, str]) -> M
 def _defect_matrix(overview: Overview, rows: Sequence[dict[str, Any]]) -> Matrix:
     return Matrix(
         measure=DEFECT_RATE,
-        question="What share of audited decisions was wrong, and is that above target?",
+        question="What share of randomly audited decisions was wrong, and is that above target?",
         caption="Defect rate of the newest 28 days with its 95% interval and target, by market and queue",
         note="Large: share of randomly audited decisions with a defect; below it the 95% interval. "
         + _spark_note(overview, measure=DEFECT_RATE)
@@ -142,6 +161,8 @@ def _cell(overview: Overview, figure: Figure, *, file: str) -> MatrixCell:
         parts.append(f"interval {figure.interval}")
     elif figure.why:
         parts[0] += f" ({figure.why})"
+    if figure.observed_text:
+        parts.append(figure.observed_text)
     if figure.target is not None:
         parts.append(f"target {figure.target_text}")
     if figure.current is not None and figure.current.estimate is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from qa_pipeline.charts.comparisons import METRIC_NAMES
@@ -17,6 +18,7 @@ class MarketRows:
 
     coefficients: Mapping[str, list[MartRow]]
     accuracy: Mapping[str, list[MartRow]]
+    vendor_defects: Mapping[str, list[MartRow]]
     drift: Mapping[str, list[MartRow]]
     volumes: Mapping[str, list[Volume]]
     changes: Mapping[str, list[GuidelineChange]]
@@ -30,7 +32,7 @@ def read_market(
     volumes: Iterable[Volume],
     changes: Iterable[GuidelineChange],
 ) -> MarketRows:
-    """Read agreement coefficients, accuracy and drift of one market, and take its part of the volumes and changes."""
+    """Read what only this market's page needs, and take its part of the volumes and changes."""
     since = overview.span.first
     coefficients = reader.mart(
         "agreement",
@@ -48,17 +50,27 @@ def read_market(
         markets=[market],
         since=since,
     )
+    vendor_defects = reader.mart(
+        "defect_rate",
+        metrics=["defect_rate"],
+        subject_kinds=["vendor"],
+        periods=["trailing_28d"],
+        markets=[market],
+        since=since,
+    )
     drift = reader.mart(
         "drift",
         metrics=["psi", "psi_no_drift"],
         subject_kinds=["labels", "predictions", "scores"],
         periods=["day"],
         markets=[market],
-        since=since,
+        # The first days shown have baselines that lie before them.
+        since=since - timedelta(days=28),
     )
     return MarketRows(
         coefficients=_by_queue(_newest_only(row for row in coefficients if row.subject == "production")),
         accuracy=_by_queue(_newest_only(accuracy)),
+        vendor_defects=_by_queue(_newest_only(vendor_defects)),
         drift=_by_queue(drift),
         volumes=_by_queue(volume for volume in volumes if volume.market == market),
         changes=_by_queue(change for change in changes if change.market == market),

@@ -33,7 +33,7 @@ def tiles(overview: Overview, *, market: str, volumes: Sequence[Volume]) -> list
     model = sum(volume.model for volume in recent)
     if audited:
         share = f"{words.percent(audited / human)} of human decisions" if human else ""
-        found.append(Tile("Audited, 28 days", words.count(audited), share, "random and targeted"))
+        found.append(Tile("Audited (all), 28 days", words.count(audited), share, "random and targeted"))
     if human or model:
         by_models = f"{words.count(model)} by models" if model else ""
         found.append(Tile("Decisions, 28 days", words.count(human), "by people", by_models))

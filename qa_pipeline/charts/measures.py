@@ -46,7 +46,7 @@ class Measure:
         return self.text(value, digits=2 if self.is_share else 3)
 
 
-DEFECT_RATE = Measure("defect_rate", "Defect rate", "", is_high_bad=True, is_share=True, unit="audited decision")
+DEFECT_RATE = Measure("defect_rate", "Defect rate", "", is_high_bad=True, is_share=True, unit="random audit")
 AGREEMENT = Measure("agreement", "Agreement", "\u03b1", is_high_bad=False, is_share=False, unit="item")
 ACCURACY = Measure("accuracy", "Accuracy", "", is_high_bad=False, is_share=True, unit="decision")
 # What is judged for every market and queue, in the order in which the pages name it.

@@ -18,6 +18,7 @@ from qa_pipeline.charts.sparkline import Point, sparkline
 from qa_pipeline.charts.trends import Span
 from qa_pipeline.charts.verdicts import ABSENT, MIN_ITEMS, NO_TARGET, TOTAL, Verdict, judge
 from qa_pipeline.config import Config
+from qa_pipeline.stats.jackknife import MIN_UNITS
 
 SHOWN_DAYS = 84
 PERIODS = ("day", "week", "trailing_28d")
@@ -27,7 +28,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one market and queue: the rows behind it, the newest 28 days, the verdict and the small trend."""
+    """One figure of one market and queue: the rows behind it, the newest 28 days, the verdict and the small trend.
+
+    `observed` is the share of equal pairs behind an agreement: it has an estimate where alpha needs more items.
+    """
 
     market: str
     queue: str
@@ -35,6 +39,7 @@ class Figure:
     rows: Sequence[MartRow]
     current: MartRow | None
     before: MartRow | None
+    observed: MartRow | None
     target: float | None
     verdict: Verdict
     spark: Markup
@@ -59,12 +64,25 @@ class Figure:
         """Why there is no estimate or no interval; empty when there are both."""
         if self.current is None:
             return words.reason_text(None)
-        return "" if self.current.low is not None else words.reason_text(self.current.reason)
+        if self.current.low is not None:
+            return ""
+        if self.measure is AGREEMENT and self.current.reason == "too_few_items":
+            return f"{words.count(self.current.n_items)} of {words.plural(MIN_UNITS, 'item')} needed"
+        return words.reason_text(self.current.reason)
 
     @property
-    def has_estimate(self) -> bool:
-        """Whether any period has an estimate."""
-        return any(row.estimate is not None for row in self.rows)
+    def observed_text(self) -> str:
+        """`80% of pairs agree`, where there is that and no coefficient; else empty."""
+        if self.observed is None or self.observed.estimate is None:
+            return ""
+        if self.current is not None and self.current.estimate is not None:
+            return ""
+        return f"{words.percent(self.observed.estimate, digits=0)} of pairs agree"
+
+    @property
+    def has_items(self) -> bool:
+        """Whether any period has an item to make an estimate of, be they enough for one or not."""
+        return any(row.n_items or row.estimate is not None for row in self.rows)
 
     @property
     def can_change(self) -> bool:
@@ -103,8 +121,8 @@ class Overview:
         return [self.figures(measure)[code, queue] for code in markets for queue in self.queues_of(code)]
 
     def shows(self, measure: Measure) -> bool:
-        """Whether any market and queue has an estimate of it; else a page says what is missing in its place."""
-        return any(figure.has_estimate for figure in self.cells(measure))
+        """Whether any market and queue has an item of it; else a page says what is missing in its place."""
+        return any(figure.has_items for figure in self.cells(measure))
 
 
 def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) -> Overview:
@@ -115,6 +133,10 @@ def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) 
     agreements = reader.mart(
         "agreement", metrics=["krippendorff_alpha"], subject_kinds=["pool"], periods=PERIODS, since=span.first
     )
+    pairs = reader.mart(
+        "agreement", metrics=["percent_agreement"], subject_kinds=["pool"], periods=["trailing_28d"], since=span.first
+    )
+    observed = _by_cell([row for row in pairs if row.subject == "production"])
     rows = {
         DEFECT_RATE.key: _by_cell([row for row in defects if row.subject == "human"]),
         AGREEMENT.key: _by_cell([row for row in agreements if row.subject == "production"]),
@@ -137,6 +159,7 @@ def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) 
                     key,
                     cells.get(key, []) if is_known else [],
                     measure=measure,
+                    observed=newest(observed.get(key, [])) if measure is AGREEMENT else None,
                     target=targets[key] if is_known else None,
                     grain=grain,
                     scale=scale,
@@ -188,6 +211,7 @@ def _figure(
     rows: Sequence[MartRow],
     *,
     measure: Measure,
+    observed: MartRow | None,
     target: float | None,
     grain: str,
     scale: tuple[float, float],
@@ -215,6 +239,7 @@ def _figure(
         rows=rows,
         current=current,
         before=before,
+        observed=observed,
         target=target,
         verdict=verdict,
         # Safe: made of numbers and of our own class names.

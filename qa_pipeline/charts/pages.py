@@ -26,7 +26,14 @@ from qa_pipeline.charts.publishing import publish
 from qa_pipeline.charts.reading import Reader
 from qa_pipeline.charts.theme import figure_json
 from qa_pipeline.charts.trends import Span
-from qa_pipeline.charts.verdicts import MIN_ITEMS, PSI_LARGE, PSI_NOTICEABLE, RELIABLE, TENTATIVE
+from qa_pipeline.charts.verdicts import (
+    MIN_BASELINE_DAYS,
+    MIN_ITEMS,
+    PSI_LARGE,
+    PSI_NOTICEABLE,
+    RELIABLE,
+    TENTATIVE,
+)
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
 
@@ -153,5 +160,6 @@ def _method(config: Config) -> Mapping[str, Any]:
         "tentative": TENTATIVE,
         "psi_noticeable": PSI_NOTICEABLE,
         "psi_large": PSI_LARGE,
+        "baseline_days": MIN_BASELINE_DAYS,
         "shown_days": SHOWN_DAYS,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from qa_pipeline.charts import findings
 from qa_pipeline.charts.arrivals import AUDITS, MODEL_REFERENCES, REFERENCES, Arrivals, Needs
-from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind
+from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind, vendor_defect_chart
 from qa_pipeline.charts.drift_map import drift_map, subject_name
 from qa_pipeline.charts.market_rows import MarketRows
 from qa_pipeline.charts.naming import slug
@@ -72,6 +72,9 @@ def queue_section(
         (_vendors(rows, market=market, queue=queue, key=f"vendors-{place}", config=config), REFERENCES),
         (_versions(rows, market=market, queue=queue, key=f"versions-{place}", config=config), MODEL_REFERENCES),
     ]
+    if rows.vendor_defects.get(queue):
+        found = _vendor_defects(rows, defect=defect, key=f"vendor-defects-{place}", config=config)
+        left.insert(0, (found, AUDITS))
     volume = volume_chart(
         rows.volumes.get(queue, []),
         key=f"volume-{place}",
@@ -100,6 +103,16 @@ def queue_section(
 def _height_beside(heights: Sequence[int]) -> int:
     """Height of a figure beside a stack of cards with figures of these heights, so that both columns end together."""
     return sum(heights) + CARD_EXTRA * max(0, len(heights) - 1) if heights else 220
+
+
+def _vendor_defects(rows: MarketRows, *, defect: Figure, key: str, config: Config) -> Chart:
+    """Vendors beside all humans by random audits, each with its own target."""
+    vendors = rows.vendor_defects[defect.queue]
+    targets = {
+        row.subject: config.target("defect_rate", market=defect.market, queue=defect.queue, vendor=row.subject)
+        for row in vendors
+    }
+    return vendor_defect_chart(vendors, key=key, overall=defect.current, targets=targets)
 
 
 def _vendors(rows: MarketRows, *, market: str, queue: str, key: str, config: Config) -> Chart:

@@ -211,7 +211,7 @@ def _defect_table(points: Sequence[MartRow], current: MartRow | None) -> Table:
     rows = [*([current] if current is not None else []), *reversed(points)]
     return Table(
         caption="Defect rate by period, newest first",
-        heads=("Period", "Defect rate", "95% interval", "Audited", "State"),
+        heads=("Period", "Defect rate", "95% interval", "Random audits", "State"),
         rows=tuple(
             (
                 period_text(row),

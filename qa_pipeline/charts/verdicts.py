@@ -14,6 +14,7 @@ RELIABLE = 0.8
 TENTATIVE = 0.667
 PSI_NOTICEABLE = 0.1
 PSI_LARGE = 0.25
+MIN_BASELINE_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def reliability(row: MartRow | None) -> str:
     return "unreliable" if row.high < TENTATIVE else ""
 
 
-def has_moved(psi: MartRow, no_drift: float | None) -> bool:
-    """Whether a day's PSI shows a shift: an effect worth naming, and more than chance gives."""
-    if psi.estimate is None or psi.low is None:
+def has_moved(psi: MartRow, no_drift: float | None, *, baseline_days: int = MIN_BASELINE_DAYS) -> bool:
+    """Whether a day's PSI shows a shift: an effect worth naming, told apart from none, over a baseline long enough."""
+    if psi.estimate is None or psi.low is None or baseline_days < MIN_BASELINE_DAYS:
         return False
     return psi.estimate >= PSI_NOTICEABLE and psi.low > (no_drift or 0.0)

@@ -100,7 +100,7 @@ def _table(days: Sequence[Volume]) -> Table:
     has_models, has_audits = any(row.model for row in days), any(row.reviewed for row in days)
     heads = ["Day", "Human decisions"]
     heads += ["Model decisions"] if has_models else []
-    heads += ["Audited", "Audited share"] if has_audits else []
+    heads += ["Audited (all)", "Audited share"] if has_audits else []
     rows = []
     for row in reversed(days):
         cells = [words.day(row.day), words.count(row.human)]

@@ -15,6 +15,7 @@ import duckdb
 
 from qa_pipeline.contracts import Column, Feed
 from qa_pipeline.importing.references import check_reference, parse_template
+from qa_pipeline.messages import ordinal
 
 if TYPE_CHECKING:
     from qa_pipeline.importing.mapping import ColumnSpec, Mapping
@@ -78,9 +79,9 @@ def check_references(mapping: "Mapping") -> None:
             raise ValueError(message) from err
 
     for number, step in enumerate(mapping.explode):
-        check(f"explode.{number}.path", step.path)
+        check(f"explode, the {ordinal(number + 1)}: key path", step.path)
         if step.alias in aliases:
-            message = f"explode.{number}.as: {step.alias!r} is taken by an [[explode]] before it"
+            message = f"explode, the {ordinal(number + 1)}: key as: {step.alias!r} is taken by an [[explode]] before it"
             raise ValueError(message)
         aliases = (*aliases, step.alias)
     for path in mapping.where:

@@ -11,6 +11,7 @@ from qa_pipeline.contracts import FEEDS, SQL_TYPES, Column
 from qa_pipeline.errors import MappingError
 from qa_pipeline.importing.checks import business_date_column, mapped_columns
 from qa_pipeline.importing.columns import STAGES, compile_column
+from qa_pipeline.importing.conversions import is_local_sql
 from qa_pipeline.importing.mapping import Condition, Explode, Mapping, relative_keys
 from qa_pipeline.importing.references import Extraction, Reference, Scope, UnknownHeaderError, null_if, pointer
 from qa_pipeline.importing.sources import SourceFile
@@ -31,12 +32,18 @@ def output_columns(target: str) -> tuple[Column, ...]:
     return feed.columns if feed.event_at is not None else (*feed.columns, business_date_column())
 
 
+def zoned_columns(mapping: Mapping) -> tuple[str, ...]:
+    """Columns with times that take the zone of the mapping when they have none; `_local_<column>` says which did."""
+    return tuple(name for name, spec in mapping.columns.items() if is_local_sql(spec, "") is not None)
+
+
 def compile_select(mapping: Mapping, source: SourceFile) -> Compiled:
     """Compile the mapping for one source file.
 
     Returns a SELECT with `_row BIGINT` (1-based record number), `_place VARCHAR` (where, for rejected rows),
     `_dropped VARCHAR`, `_reasons STRUCT("column" VARCHAR, reason VARCHAR, "value" VARCHAR)[]`, `_record JSON` (the
-    verbatim record of a rejected row) and the columns of `output_columns`, typed.
+    verbatim record of a rejected row) the columns of `output_columns`, typed, and
+    `_local_<column> BOOLEAN` of `zoned_columns`.
     Raises MappingError when a table-like file lacks a column that a condition or a required column needs.
     """
     chain = _Chain("delivered", source.relation_sql)
@@ -49,7 +56,7 @@ def compile_select(mapping: Mapping, source: SourceFile) -> Compiled:
     if mapping.where:
         _filter(chain, mapping=mapping, scope=scope, source=source)
     absent = _columns(chain, mapping=mapping, scope=scope, source=source)
-    return Compiled(sql=chain.sql(_final(mapping, source=source)), absent=absent)
+    return Compiled(sql=chain.sql(_final(mapping, source=source, absent=absent)), absent=absent)
 
 
 class _Chain:
@@ -176,7 +183,7 @@ def _columns(chain: _Chain, *, mapping: Mapping, scope: Scope, source: SourceFil
     return tuple(absent)
 
 
-def _final(mapping: Mapping, *, source: SourceFile) -> list[str]:
+def _final(mapping: Mapping, *, source: SourceFile, absent: tuple[str, ...]) -> list[str]:
     if source.headers is None:
         record = "_record"
     else:
@@ -196,4 +203,7 @@ def _final(mapping: Mapping, *, source: SourceFile) -> list[str]:
         is_made = column.name not in mapping.columns
         value = f"cast(null as {SQL_TYPES[column.type]})" if is_made else f"v_{column.name}"
         columns.append(f"{value} as {column.name}")
+    for name in zoned_columns(mapping):
+        is_local = None if name in absent else is_local_sql(mapping.columns[name], f"m_{name}")
+        columns.append(f"{is_local or 'false'} as _local_{name}")
     return columns

@@ -103,6 +103,13 @@ def _timestamp(spec: ColumnSpec, text: str) -> Conversion:
     return Conversion(f"case when year({instant}) {span} then {instant} end", reason)
 
 
+def is_local_sql(spec: ColumnSpec, text: str) -> str | None:
+    """Whether `text` is an ISO 8601 time that takes the zone of the mapping; None when no text can be."""
+    if spec.timezone is None or spec.format is not None:
+        return None
+    return f"coalesce(regexp_matches({_tidy_offset(_with_offsets(spec, text))}, {quote_text(_NAIVE)}), false)"
+
+
 def _by_pattern(pattern: str, text: str, zone: str | None) -> str:
     has_offset = "%z" in pattern.lower()
     parsed = f"try_strptime({text}, {quote_text(pattern.replace('%Z', '%z'))})"

@@ -29,7 +29,7 @@ from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import MappingError
 from qa_pipeline.importing.checks import check_column, check_columns, check_references
 from qa_pipeline.importing.references import ALIAS_PATTERN, parse_keys
-from qa_pipeline.messages import model_reason
+from qa_pipeline.messages import as_sentence, model_reason
 
 SourceFormat = Literal["csv", "tsv", "json", "jsonl", "parquet"]
 TABLE_FORMATS = ("csv", "tsv", "parquet")
@@ -261,7 +261,7 @@ def load_mapping(reference: Path | str) -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as err:
-        sentence = f"{path}: {model_reason(err, unknown_key=_UNKNOWN_KEY)}."
+        sentence = as_sentence(f"{path}: {model_reason(err, model=Mapping, unknown_key=_UNKNOWN_KEY)}")
     # Not `from err`: pydantic's error is a Rust object that the garbage collector cannot look into. With its cause's
     # traceback it would keep this module alive at exit, and DuckDB would print a page about leaks.
     raise MappingError(sentence)

@@ -16,7 +16,7 @@ from qa_pipeline.errors import MappingError
 from qa_pipeline.importing.dating import add_business_dates
 from qa_pipeline.importing.mapping import Mapping, find_mapping, load_mapping
 from qa_pipeline.importing.sources import SourceFile
-from qa_pipeline.importing.staging import IS_GOOD, Staged, count_staged, seen_codes, stage
+from qa_pipeline.importing.staging import IS_GOOD, Staged, count_staged, local_times, seen_codes, stage
 from qa_pipeline.importing.summary import ImportSummary
 from qa_pipeline.importing.writing import log_import, name_deliveries, put_in_place, write_scratch
 from qa_pipeline.messages import counted
@@ -87,6 +87,7 @@ def _import(
         if not counts.rows_read:
             notes.append(f"{source.name} has no rows.")
     plan = plan_config(home, seen=seen_codes(con, mapping.target), extend=extend)
+    notes += local_times(con, mapping)
     notes += _repeated_keys(con, mapping)
     notes += add_business_dates(con, mapping=mapping, time_zones=plan.time_zones)
     deliveries = name_deliveries(home, mapping=mapping, mapping_stem=path.stem, sources=sources)
@@ -95,6 +96,7 @@ def _import(
     replaced = put_in_place(home, feed=mapping.target, deliveries=deliveries, moves=written.moves)
     targets = [target for _, target in written.moves]
     summary = ImportSummary(
+        home=home.root,
         feed=mapping.target,
         mapping=mapping.name,
         is_synthetic=mapping.synthetic is not None,

@@ -6,6 +6,7 @@ mean is not decided here.
 
 import codecs
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from qa_pipeline.landing import quote_name, quote_path, quote_text, sha256
 SMALLEST_OBJECT_LIMIT = 16 << 20
 LARGEST_OBJECT_LIMIT = 1 << 30
 _CHUNK = 1 << 20
+_JSON_START = re.compile(r"\s*(\{\s*[\"}]|\[\s*[\"{\[\]])")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,14 @@ def _has_mark(path: Path) -> bool:
 def _table(readable: Path, *, path: Path, source: Source) -> tuple[str, tuple[str, ...]]:
     delimiter = _delimiter(source)
     try:
+        with faults.open_text(readable, encoding="utf-8") as stream:
+            is_json = _JSON_START.match(stream.read(_CHUNK)) is not None
+        if is_json:
+            message = (
+                f"{path} looks like JSON, but the mapping reads {source.format}: name a mapping for JSON, or set "
+                "format in its [source]; nothing was imported."
+            )
+            raise MappingError(message)
         with faults.open_text(readable, encoding="utf-8") as stream:
             headers = tuple(next(csv.reader(stream, delimiter=delimiter, strict=True), ()))
     except faults.READ_ERRORS as err:

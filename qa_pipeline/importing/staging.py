@@ -13,10 +13,11 @@ import duckdb
 from qa_pipeline.config_plan import Seen
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import MappingError
-from qa_pipeline.importing.compiler import compile_select
+from qa_pipeline.importing.compiler import compile_select, zoned_columns
 from qa_pipeline.importing.mapping import Mapping
 from qa_pipeline.importing.sources import SourceFile, explain, open_source
 from qa_pipeline.importing.summary import SAMPLES, Drop, Reject, Sample, SourceCounts
+from qa_pipeline.messages import counted
 
 IS_GOOD = "_dropped is null and _reasons is null"
 LABEL_COLUMNS = {
@@ -104,6 +105,18 @@ def count_staged(con: duckdb.DuckDBPyConnection, sources: Sequence[SourceFile]) 
         shown = tuple(Sample(value, f"{place} of {sources[int(file)].name}") for value, place, file in samples)
         rejects.append(Reject(column=name, reason=reason, rows=int(n), samples=shown))
     return Staged(sources=tuple(counts), drops=drops, rejects=tuple(rejects))
+
+
+def local_times(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> list[str]:
+    """A remark for each column of times of which some had no zone and took the mapping's."""
+    notes = []
+    for name in zoned_columns(mapping):
+        sql = f"select count(*) from staged where {IS_GOOD} and _local_{name}"  # noqa: S608 - names of the contract
+        rows = int(con.execute(sql).fetchall()[0][0])
+        if rows:
+            zone = mapping.columns[name].timezone
+            notes.append(f"Times without a zone were taken as {zone}: {name} in {counted(rows, 'row')}.")
+    return notes
 
 
 def seen_codes(con: duckdb.DuckDBPyConnection, feed: str) -> Seen:

@@ -3,6 +3,7 @@
 Records only; they are filled by `runner`. The identity rows exploded = dropped + rejected + written is checked here.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -82,6 +83,7 @@ class ImportSummary:
     `config_notes` say what was drafted or is unknown to the config, `notes` are other remarks.
     """
 
+    home: Path
     feed: str
     mapping: str
     is_synthetic: bool
@@ -144,6 +146,7 @@ class ImportSummary:
             yield f"Removed {counted(len(self.replaced), 'landed file')} of an earlier import of the same source."
         yield from self.notes
         yield from self.config_notes
+        yield f"Next: qa-pipeline run --home {shlex.quote(str(self.home))}"
 
 
 def _short(value: str) -> str:

@@ -284,7 +284,7 @@ def test_sql_gives_json_that_parses(ran: Home, shell: Shell) -> None:
     ("query", "expected"),
     [
         ("selec 1", 'Parser Error: syntax error at or near "selec".'),
-        ("from marts.agreemnt", 'Catalog Error: Table with name agreemnt does not exist! Did you mean "agreement"?'),
+        ("from marts.agreemnt", 'Table with name agreemnt does not exist! Did you mean "marts.agreement"?'),
         ("delete from ops.ledger", "read-only mode"),
         (
             "copy (select 1) to '{folder}/x.csv'",

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
-from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind
+from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind, vendor_defect_chart
 from qa_pipeline.charts.drift_map import drift_map, subject_name
 from qa_pipeline.charts.findings import drift_key
 from qa_pipeline.charts.reading import GuidelineChange, MartRow, Volume
@@ -149,9 +149,38 @@ def test_intervals_are_sorted_and_hold_their_rows() -> None:
     assert spec["layout"]["yaxis"]["ticktext"] == tick_texts([HOSTILE["vendor"], "c", "a"], limit=28)
     assert "<" not in "".join(spec["layout"]["yaxis"]["ticktext"] + spec["narrow"]["ticktext"])
     assert "dotted: all vendors together, 85.0%" in chart.note
-    assert chart.title == f"{HOSTILE['vendor']} is less accurate than a and c"
+    assert chart.title == f"{HOSTILE['vendor']} is less accurate than a and c, by gold answers"
     assert chart.table is not None
     assert [row[0] for row in chart.table.rows] == ["a", "c", HOSTILE["vendor"], "d"]
+
+
+def test_a_vendor_with_few_judged_decisions_is_hollow() -> None:
+    """Stops a verdict on a vendor from 29 decisions, and a comparison against gold where only the mix has enough."""
+    few = _accuracy("a", 0.5)._replace(n_items=29)
+    rows = [few, _accuracy("b", 0.84), _accuracy("c", 0.8)]
+    chart = accuracy_chart(rows, key="v", overall=None, targets=dict.fromkeys("abc", 0.7), noun="Vendor")
+    *bars, _ = _valid(chart)["data"]
+    assert [trace["marker"]["symbol"] for trace in bars] == ["circle-open", "circle", "circle"]
+    assert chart.title == "Vendors cannot be told apart by gold answers: their intervals overlap"
+    assert "hollow: not enough data, fewer than 30 (a 29)" in chart.note
+    alone = accuracy_chart([few], key="v", overall=None, targets={}, noun="Vendor")
+    assert (alone.spec, alone.reason) == (None, "fewer than 30 judged decisions (a 29)")
+    mixed = [row._replace(reference_kind="any", n_items=400) for row in rows]
+    assert reference_kind([*rows[1:], *mixed[1:]]) == "gold"
+    assert reference_kind([*rows, *mixed]) == "any"
+
+
+def test_vendors_by_random_audits_have_the_best_on_top() -> None:
+    """Stops a rate of defects from being judged and sorted as an accuracy."""
+    rates = {"a": 0.09, "b": 0.05, "c": 0.2}
+    rows = [mart_row(rate, rate - 0.02, rate + 0.02, subject=name) for name, rate in rates.items()]
+    chart = vendor_defect_chart(rows, key="v", overall=mart_row(0.1), targets=dict.fromkeys(rates, 0.1))
+    *bars, strokes = _valid(chart)["data"]
+    assert [trace["x"][1] for trace in bars] == [0.2, 0.09, 0.05]
+    assert [trace["marker"]["symbol"] for trace in bars] == ["diamond", "circle", "circle"]
+    assert strokes["x"] == [0.1] * 3
+    assert chart.title == "c has more defects than the target of 10.0%, by random audits"
+    assert "\u25c6 the whole interval is above target" in chart.note
 
 
 def test_each_vendor_has_its_own_target() -> None:
@@ -162,12 +191,12 @@ def test_each_vendor_has_its_own_target() -> None:
     *bars, strokes = _valid(chart)["data"]
     assert [trace["marker"]["symbol"] for trace in bars] == ["circle", "circle", "diamond"]
     assert list(zip(strokes["x"], strokes["y"], strict=True)) == [(0.85, 1), (0.99, 2)]
-    assert chart.title == "a is less accurate than the target of 99.0%"
+    assert chart.title == "a is less accurate than the target of 99.0%, by gold answers"
     assert "upright stroke: target, 85.0% and 99.0%" in chart.note
     assert chart.table is not None
     assert [row[3] for row in chart.table.rows] == ["99.0%", "85.0%", "\u2013"]
     within = accuracy_chart(rows, key="v", overall=None, targets=dict.fromkeys("abc", 0.8), noun="Vendor")
-    assert within.title == "c is less accurate than a; the other intervals overlap"
+    assert within.title == "c is less accurate than a, by gold answers; the other intervals overlap"
 
 
 def test_one_comparison_uses_one_reference() -> None:
@@ -213,15 +242,17 @@ def _psi(
 def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
     """Stops a missing day from being shown as no drift, and a mark on what chance explains."""
     version = HOSTILE["version"]
+    moving = (("human", "labels"), (version, "scores"))
     rows = [_psi(60, None), _psi(61, 0.02), _psi(63, 0.3), _psi(64, 0.12)]
     rows += [_psi(day, 0.09, metric="psi_no_drift") for day in (61, 63, 64)]
+    rows += [_psi(day, None, subject=subject, kind=kind) for day in range(50, 60) for subject, kind in moving]
     rows += [_psi(64, 0.4, subject=version, kind="scores"), _psi(64, None, subject="none", kind="scores")]
     names = {drift_key(row): subject_name(row) for row in rows}
     chart = drift_map(rows, key="m", span=SPAN, names=names, question="?", caption="PSI by day")
     spec = _valid(chart)
     heat, marks = spec["data"]
     assert heat["x"] == [str(FIRST + timedelta(days=day)) for day in range(61, 70)]
-    # 0.12 is within chance: it stays blue, whatever its size.
+    # The interval of 0.12 reaches what chance gives: it stays blue, whatever its size.
     assert heat["z"][0] == [0.02, None, 0.3, 0.099, *[None] * 5]
     assert heat["z"][1] == [None, None, None, 0.4, *[None] * 5]
     assert list(zip(marks["x"], marks["y"], strict=True)) == [
@@ -231,17 +262,29 @@ def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
     assert "<a" not in json.dumps(heat["text"]) + json.dumps(spec["layout"]["yaxis"]["ticktext"])
     assert chart.title.endswith("; 1 more moved")
     assert chart.note.endswith("Blank: not enough data. Not enough data on any day: Scores of none.")
-    assert "PSI 0.120 (0.07\u20130.17): not moved<br>by chance 0.090" in heat["text"][0][3]
+    assert (
+        "PSI 0.120 (0.07\u20130.17): not told apart from no shift at 95%<br>without any shift 0.090"
+        in heat["text"][0][3]
+    )
     assert chart.table is not None
     assert chart.table.rows[0][1:] == ("0.120 (0.090)", "0.400 \u25c6")
     nothing = drift_map([_psi(61, None)], key="m", span=SPAN, names=names, question="?", caption="")
     assert (nothing.spec, nothing.title) == (None, "Drift: not enough data")
-    quiet = drift_map([_psi(61, 0.02)], key="m", span=SPAN, names=names, question="?", caption="")
-    assert quiet.title == "No shift on any of the 1\u00a0day shown"
+    before = [_psi(day, None) for day in range(54, 61)]
+    quiet = drift_map([*before, _psi(61, 0.02)], key="m", span=SPAN, names=names, question="?", caption="")
+    assert quiet.title == "No shift on any of the 1\u00a0day judged"
     assert not [word for word in ("\u25c6", "Yellow") if word in quiet.note]
     chance = [_psi(61, 0.3), _psi(61, 0.28, metric="psi_no_drift")]
-    wide = drift_map(chance, key="m", span=SPAN, names=names, question="?", caption="")
-    assert wide.title == "No shift on any of the 1\u00a0day shown: PSI up to 0.30 is within chance"
+    wide = drift_map([*before, *chance], key="m", span=SPAN, names=names, question="?", caption="")
+    assert wide.title == "No shift on any of the 1\u00a0day judged: PSI up to 0.30, not told apart from no shift at 95%"
+    short = drift_map([*before[:6], _psi(61, 0.3)], key="m", span=SPAN, names=names, question="?", caption="")
+    assert short.spec is not None
+    assert (short.title, len(short.spec["data"])) == (
+        "Drift: not judged, the baseline is short: fewer than 7 days",
+        1,
+    )
+    assert "short baseline (6\u00a0days), not judged" in short.spec["data"][0]["text"][0][0]
+    assert "Blue, too: short baseline, data on fewer than 7 of the 28 days before." in short.note
 
 
 def test_volume_panels() -> None:

@@ -112,7 +112,7 @@ def test_the_matrix_shows_the_marts(pages: list[Path], warehouse: duckdb.DuckDBP
     assert checked == 6
     (hate,) = [title for title in titles if title and title.startswith("Brazil, Hate speech: ") and "%" in title]
     assert ", target 7.0%, " in hate
-    assert hate.endswith("audited decisions: act")
+    assert hate.endswith("random audits: act")
 
 
 _STATES = {"act": "act", "watch": "watch", "ok": "on target", "few": "not enough data", "none": "no target set"}
@@ -235,6 +235,45 @@ def test_a_home_whose_files_are_all_in_quarantine(tmp_path: Path) -> None:
     assert "FIL-001 labels The file cannot be parsed 2 not counted 2" in contract.text
     assert "labels 2 2 2 18 B 0 0 0 0" in contract.text
     assert "All that has landed is in quarantine or on hold" in found["market-BR.html"].text
+
+
+def test_few_items_are_shown_as_not_enough_and_every_market_is_linked(tmp_path: Path) -> None:
+    """Stops "no item that two people labelled" over 40 such items, and an index that leads to no market."""
+    with labels_only_warehouse() as con:
+        con.execute(
+            "update marts.agreement set n_items = 40, n_ratings = 80, ci_low = null, ci_high = null, "
+            "reason = 'too_few_items', estimate = case when metric = 'percent_agreement' then 0.8 end"
+        )
+        found = _write_config(con, tmp_path / "few", has_targets=True)
+        con.execute("update marts.agreement set n_items = 0, estimate = null, reason = 'no_pairs'")
+        none = _write_config(con, tmp_path / "none", has_targets=True)
+    index, market = found["index.html"], found["market-BR.html"]
+    assert "Nothing is judged: no figure has enough data." in index.text
+    assert _cells(index, "agreement") == {"not enough data": 25}
+    assert "40 of 100 items needed 80% of pairs agree" in index.text
+    assert "Defect rate and audited share : the feed reviews has not landed" in index.text
+    assert "40 of 100\u00a0items needed; 80% of pairs agree" in market.source
+    assert "no market and queue has a decision audited at random, or an item" in none["index.html"].text
+    for pages in (found, none):
+        links = {attrs.get("href") for tag, attrs in pages["index.html"].elements if tag == "a"}
+        assert {name for name in pages if name.startswith("market-")} <= links
+
+
+def test_the_index_opens_on_what_to_act_on(pages: list[Path], tmp_path: Path) -> None:
+    """Stops a page that opens on defect rates under a headline about agreement."""
+
+    def opened(page: _Page) -> list[str | None]:
+        return [attrs.get("id") for tag, attrs in page.elements if tag == "input" and "checked" in attrs]
+
+    numbers = {name: (_cells(_read(pages[0]), name)["act"]) for name in ("defect_rate", "agreement")}
+    assert opened(_read(pages[0])) == [f"show-{max(numbers, key=lambda name: numbers[name])}"]
+    with fake_warehouse() as con:
+        con.execute("update marts.defect_rate set estimate = 0.5, ci_low = 0.4, ci_high = 0.6 where n_items > 0")
+        assert opened(_write_config(con, tmp_path, has_targets=True)["index.html"]) == ["show-defect_rate"]
+        assert opened(_write_config(con, tmp_path, has_targets=False)["index.html"]) == ["show-defect_rate"]
+        con.execute("update marts.agreement set estimate = 0.3, ci_low = 0.2, ci_high = 0.4 where n_items > 0")
+        con.execute("update marts.defect_rate set estimate = 0.001, ci_low = 0, ci_high = 0.002")
+        assert opened(_write_config(con, tmp_path, has_targets=True)["index.html"]) == ["show-agreement"]
 
 
 def test_a_market_without_a_queue_is_not_counted(tmp_path: Path) -> None:

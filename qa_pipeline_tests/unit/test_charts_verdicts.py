@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from qa_pipeline.charts import findings, verdicts
-from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE
+from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow, Volume, choose_grain, newest
 from qa_pipeline.charts.verdicts import judge
 from qa_pipeline_tests.fake_marts import mart_row
@@ -66,6 +66,7 @@ def test_drift_needs_effect_and_certainty() -> None:
     assert not verdicts.has_moved(mart_row(0.3, 0.005, 0.6), 0.01)
     assert not verdicts.has_moved(mart_row(0.05, 0.04, 0.06), 0.01)
     assert not verdicts.has_moved(mart_row(0.3), 0.01)
+    assert not verdicts.has_moved(mart_row(0.3, 0.2, 0.4), 0.01, baseline_days=6)
 
 
 def test_defect_titles_follow_the_rows() -> None:
@@ -124,14 +125,29 @@ def test_comparisons_name_only_what_is_certain() -> None:
         mart_row(0.9, 0.86, 0.93, subject="y"),
         mart_row(0.92, 0.9, 0.94, subject="z"),
     )
-    assert findings.compare_title([x, y, z], noun="Vendor", names=names) == "X is less accurate than Y and Z"
+
+    def title(rows: list[MartRow], *, measure: Measure = ACCURACY, target: float | None = None) -> str:
+        targets = dict.fromkeys(names, target)
+        by = "gold answers" if measure is ACCURACY else "random audits"
+        return findings.subjects_title(rows, noun="Vendor", measure=measure, by=by, names=names, targets=targets)
+
+    assert title([x, y, z]) == "X is less accurate than Y and Z, by gold answers"
     near = mart_row(0.87, 0.83, 0.895, subject="x")
-    assert findings.compare_title([near, y, z], noun="Vendor", names=names) == (
-        "X is less accurate than Z; the other intervals overlap"
+    assert title([near, y, z]) == "X is less accurate than Z, by gold answers; the other intervals overlap"
+    assert title([y, z]) == "Vendors cannot be told apart by gold answers: their intervals overlap"
+    assert title([y]) == "Vendor Y: accuracy 90.0% (86.0\u201393.0%), by gold answers"
+    assert title([mart_row(None)]) == "Vendors: not enough data to compare, by gold answers"
+    # Of a rate of defects the high interval is the bad one.
+    assert title([x, y, z], measure=DEFECT_RATE) == (
+        "Y and Z have more defects than X, by random audits; the other intervals overlap"
     )
-    assert findings.compare_title([y, z], noun="Vendor", names=names).startswith("Vendors cannot be told apart")
-    assert findings.compare_title([y], noun="Vendor", names=names) == "Vendor Y: accuracy 90.0% (86.0\u201393.0%)"
-    assert findings.compare_title([mart_row(None)], noun="Vendor", names={}) == "Vendors: not enough data to compare"
+    assert title([x, z], measure=DEFECT_RATE) == "Z has more defects than X, by random audits"
+    assert title([x, z], measure=DEFECT_RATE, target=0.85) == (
+        "Z has more defects than the target of 85.0%, by random audits"
+    )
+    # Fewer than 30 judged decisions take no part, whatever their interval says.
+    assert title([x._replace(n_items=29), y, z]) == title([y, z])
+    assert title([x._replace(n_items=29), y, z], target=0.85) == title([y, z])
 
 
 def test_volume_titles() -> None:

@@ -124,8 +124,27 @@ def test_extending_appends_and_keeps_every_character(home: Home) -> None:
     }
     assert config.taxonomy.queues["hate"].labels[1].severity_weight == 3.0
     assert plan.time_zones["FR"] == "Europe/Paris"
+    path, notes = home.config / "taxonomy.toml", "\n".join(plan.notes)
+    assert f"Extended {path}: labels maybe of queue hate, at the end of its list. Which labels are violating" in notes
+    assert (
+        f"Extended {path}: queues new (labels ok, a). Which labels are violating is a guess from their names (a)"
+        in notes
+    )
     again = _apply(home, seen, extend=True)
     assert again.files == {}
+
+
+def test_an_added_queue_is_told_even_when_it_is_the_only_change(home: Home) -> None:
+    """Stops --extend-config from adding a queue in silence, and a guess that cannot be right from being passed over."""
+    _configure(home)
+    told = _apply(home, _seen({"new": {"bad": 2, "fine": 1}, "types": {"a": 1, "b": 1}}, "DE"), extend=True).notes
+    guess = "Which labels are violating is a guess from their names (a, b, bad): check is_violating."
+    assert told == [
+        f"Extended {home.config / 'taxonomy.toml'}: queues new (labels fine, bad), types (labels a, b). {guess}",
+        "The guess is unsure for queue types: all of its labels are taken as violating.",
+    ]
+    labels = load_config(home).taxonomy.queues["new"].labels
+    assert [(label.code, label.is_violating) for label in labels] == [("fine", False), ("bad", True)]
 
 
 def test_a_form_that_cannot_be_extended_is_told(home: Home) -> None:
@@ -138,10 +157,10 @@ def test_a_form_that_cannot_be_extended_is_told(home: Home) -> None:
 def test_an_invalid_config_is_reported_not_mended(home: Home) -> None:
     """Stops an import from landing rows under a config that the pipeline will refuse."""
     _configure(home, taxonomy=TAXONOMY.replace("is_violating = false", "violating = false", 1))
-    with pytest.raises(ConfigError, match=r"taxonomy\.toml: key queues\.hate\.labels\.0"):
+    with pytest.raises(ConfigError, match=r"taxonomy\.toml: queues\.hate\.labels, the 1st: key violating"):
         plan_config(home, seen=_seen({}, "DE"), extend=False)
     (home.config / "markets.toml").unlink()
-    with pytest.raises(ConfigError, match=r"taxonomy\.toml is not valid: key queues\.hate\.labels\.0"):
+    with pytest.raises(ConfigError, match=r"is not valid: queues\.hate\.labels, the 1st: key violating"):
         plan_config(home, seen=_seen({}, "DE"), extend=False)
 
 
@@ -188,6 +207,7 @@ def test_guesses() -> None:
         "ok",
         "safe",
         "benign",
+        "fine",
         "dont_know",
         "non_violating",
         "0",

@@ -93,17 +93,23 @@ def test_a_wrong_column_is_refused_by_name(tmp_path: Path, columns: dict[str, st
 
 
 EXTRA_CASES = [
-    ("[[explode]]\npath = '$.a'", "key explode.0.as: is missing"),
-    ("[[explode]]\npath = '$.a'\nas = 'a b'", "key explode.0.as: 'a b' is not a name: a letter, then letters"),
-    ("[[explode]]\npath = '$.a'\nas = 'a'\nouter = 1", "key explode.0.outer: must be true or false, without quotes"),
-    ("[[explode]]\npath = 'ann.a'\nas = 'ann'", "explode.0.path: 'ann.a' starts with none of $"),
-    ("[[explode]]\npath = '$.a'\nas = 'x'\n[[explode]]\npath = '$.b'\nas = 'x'", "explode.1.as: 'x' is taken"),
+    ("[[explode]]\npath = '$.a'", "explode, the 1st: key as: is missing"),
+    ("[[explode]]\npath = '$.a'\nas = 'a b'", "explode, the 1st: key as: 'a b' is not a name: a letter, then letters"),
+    (
+        "[[explode]]\npath = '$.a'\nas = 'a'\nouter = 1",
+        "explode, the 1st: key outer: must be true or false, without quotes",
+    ),
+    ("[[explode]]\npath = 'ann.a'\nas = 'ann'", "explode, the 1st: key path: 'ann.a' starts with none of $"),
+    (
+        "[[explode]]\npath = '$.a'\nas = 'x'\n[[explode]]\npath = '$.b'\nas = 'x'",
+        "explode, the 2nd: key as: 'x' is taken",
+    ),
     ("[[explode]]\npath = '$.a[*]'\nas = 'x'", "[*] is not part of a path"),
-    ("[[explode]]\npath = '$.a'\nas = 'x'\nwhere = { 'a..b' = 1 }", "key explode.0.where"),
+    ("[[explode]]\npath = '$.a'\nas = 'x'\nwhere = { 'a..b' = 1 }", "explode, the 1st: key where"),
     ("[where]\nann.was_cancelled = false", "quote a path that has dots"),
     ("[where]\n'nowhere.x' = 1", "where.nowhere.x: 'nowhere.x' starts with none of $"),
     ("[where]\n'$.x' = []", "key where.$.x"),
-    ("[wher]\n'$.x' = 1", "key wher: is not a key"),
+    ("[wher]\n'$.x' = 1", "key wher: is not a key of a mapping file; did you mean where?"),
     ("[synthetic]\nstart = 2026-01-01", "columns.submitted_at: [synthetic] makes this column"),
     ("[synthetic]\nstart = 2026-02-30", "is not valid TOML"),
     ("[synthetic]\nstart = '2026-01-01'\ndays = 0", "key synthetic.days: must be 1 or more (it is 0)"),

@@ -71,6 +71,7 @@ def test_the_generic_mapping_takes_the_contracts_headers(tmp_path: Path) -> None
     summary, rows = run_import(tmp_path, smallest, mapping=mapping)
     assert (rows[0]["vendor"], rows[0]["stage"], rows[0]["content_type"]) == ("unknown_vendor", "production", "text")
     assert any("has no column for assigned_at, batch_id" in note for note in summary.notes)
+    assert "Times without a zone were taken as UTC: submitted_at in 1 row." in summary.notes
     columns = list(tomllib.loads(mapping)["columns"])
     values = [
         "l2",
@@ -93,7 +94,8 @@ def test_the_generic_mapping_takes_the_contracts_headers(tmp_path: Path) -> None
         "NULL",
     ]
     content = ",".join(columns) + "\n" + ",".join(values) + "\n"
-    _, rows = run_import(tmp_path, content, mapping=mapping, name="full.csv")
+    full, rows = run_import(tmp_path, content, mapping=mapping, name="full.csv")
+    assert full.notes == ()
     row = next(row for row in rows if row["label_id"] == "l2")
     assert (row["guideline_version"], row["is_blind"], row["suggestion_shown"]) == ("1.10", True, None)
     assert (row["vendor"], row["stage"], row["content_type"], row["handle_seconds"]) == ("v", "qa", "video", 3.0)

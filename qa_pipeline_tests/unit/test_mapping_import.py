@@ -131,6 +131,7 @@ def test_rejected_rows_are_kept_verbatim(tmp_path: Path) -> None:
     assert [reason["column"] for reason in records[1]["reasons"]] == ["label", "submitted_at"]
     assert [(reject.column, reject.rows) for reject in summary.rejects] == [("submitted_at", 2), ("label", 1)]
     text = "\n".join(summary.lines())
+    assert text.endswith(f"Next: qa-pipeline run --home {tmp_path / 'home'}")
     assert "3 records from 1 file" in text
     assert "label is missing: 1 row (row 2 of source.csv)" in text
 

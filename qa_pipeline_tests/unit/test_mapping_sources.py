@@ -66,6 +66,13 @@ def test_json(tmp_path: Path, content: bytes, source: str) -> None:
     assert summary.rows_read == 2
 
 
+@pytest.mark.parametrize("content", [json.dumps(RECORDS), json.dumps(RECORDS, indent=2), LINES, "[]"])
+def test_json_given_to_a_mapping_for_csv_is_named(tmp_path: Path, content: str) -> None:
+    """Stops the wrong mapping from being reported as a missing column with braces in its name."""
+    with pytest.raises(MappingError, match=r"source\.csv looks like JSON, but the mapping reads csv: name a mapping"):
+        run_import(tmp_path, content, mapping=mapping_text())
+
+
 def test_one_large_object(tmp_path: Path) -> None:
     """Stops an export that is one object from failing at DuckDB's 16 MB for one object."""
     record = {"rows": [{"item": f"i{n}", "text": "x" * 1000} for n in range(18_000)]}
