@@ -13,17 +13,18 @@ from qa_pipeline.marts.reading import Codes
 from qa_pipeline.stats.jackknife import FloatArray, IntArray
 from qa_pipeline.stats.windows import PERIODS, Windows
 
-METHODS = ("", "jackknife", "multinomial_delta", "wilson", "wilson_kish")
-NO_METHOD, JACKKNIFE, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(5)
+METHODS = ("", "jackknife", "linearised", "multinomial_delta", "wilson", "wilson_kish")
+NO_METHOD, JACKKNIFE, LINEARISED, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(6)
 REASON_MEANINGS: dict[str, str] = {
     "expectation": "a value to compare with, which has no interval",
+    "mixed_scales": "the queues rolled up have labels on different scales",
     "no_baseline": "nothing in the 28 days before",
     "no_data": "nothing was decided, judged or reviewed",
     "no_pairs": "no unit has two ratings",
     "one_label_only": "everybody chose the same label, so agreement by chance or drift is undefined",
-    "rare_labels": "under 5 units in which two raters agree on a label other than the commonest: no interval",
+    "rare_labels": "under 5 units in which two raters agree on a label other than the commonest",
     "sparse_categories": "more than half of the labels or bins are too rare for an interval",
-    "too_few_disagreements": "under 10 units in the rarer of full agreement and any disagreement, or in under 8 groups",
+    "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",
     "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
     "too_few_items": "under 100 units",
 }
