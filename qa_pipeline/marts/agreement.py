@@ -25,36 +25,21 @@ from qa_pipeline.marts.records import (
     Figures,
     constant,
 )
-from qa_pipeline.marts.unit_sums import BASES, METRIC_BASIS, WEIGHTED, CellSums, Units, cell_groups, cell_sums
+from qa_pipeline.marts.unit_sums import METRIC_BASIS, WEIGHTED, CellSums, Units, cell_groups, cell_sums
 from qa_pipeline.stats.agreement import stratified
-from qa_pipeline.stats.jackknife import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    Transform,
-    delta_interval,
-    divide,
-    interval,
-    may_speak,
-    rarer_outcome,
+from qa_pipeline.stats.agreement_intervals import (
+    MIN_MINORITY_AGREEMENT,
+    MIN_UNITS_LINEARISED,
+    MOVED_BY_PREVALENCE,
+    Evidence,
+    choose_interval,
+    degrees_of_freedom,
 )
-from qa_pipeline.stats.proportions import wilson
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 from qa_pipeline.stats.windows import Windows
 
 EFFECTIVE_TOLERANCE = 1e-9
-SHARES = frozenset({"percent_agreement", "percent_agreement_modal"})
-MOVED_BY_PREVALENCE = frozenset({"fleiss_1971", "fleiss_kappa", "fleiss_kappa_weighted", "krippendorff_alpha"})
 NEEDS_ONE_SCALE = WEIGHTED | {"krippendorff_alpha"}
-TRANSFORMS: dict[str, Transform] = {
-    "percent_agreement": "logit",
-    "percent_agreement_modal": "logit",
-    "percent_agreement_weighted": "logit",
-    "prevalence_index": "identity",
-}
-# Below these a linearised variance says nothing of itself.
-MIN_UNITS_LINEARISED = 20
-MIN_MINORITY_AGREEMENT = 5
-EVENTS_PER_DEGREE, MINORITY_PER_DEGREE, UNITS_PER_DEGREE = 2, 3, 4
 COMMENT = (
     "Agreement between raters. A unit is an item within a market and queue (CROSS: over all markets), on the date of "
     "its first decision. percent_agreement, fleiss_kappa (generalised for varying raters), krippendorff_alpha "
@@ -86,28 +71,10 @@ class _Members:
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    """What decides on intervals, of one basis.
-
-    `units` and `unanimous` `[W, 20, cells]` per replicate; `ratings`, `wilson_units` and `minority` `[W, cells]`.
-    """
-
-    units: FloatArray
-    unanimous: FloatArray
-    ratings: FloatArray
-    wilson_units: FloatArray
-    minority: FloatArray
-
-    @property
-    def events(self) -> FloatArray:
-        """Units of the rarer of full agreement and any disagreement, `[W, cells]`."""
-        return rarer_outcome(self.unanimous, self.units - self.unanimous)[0]
-
-
-@dataclass(frozen=True)
 class _Estimates:
-    """One metric: `statistics` `[W, 21, cells]`, linearised `variance` and its `degrees` of freedom `[W, cells]`."""
+    """One metric: `statistics` `[W, 21, cells]`; `ratings`, linearised `variance` and its `degrees` `[W, cells]`."""
 
+    ratings: FloatArray
     statistics: FloatArray
     variance: FloatArray
     degrees: FloatArray
@@ -186,62 +153,37 @@ def _members(base: CellSums, places: RollUp) -> _Members:
 
 
 def _cell_figures(cells: CellSums, *, suffix: str) -> list[Figures]:
-    evidence = {
-        basis: _Evidence(
-            units=cells.units[basis],
-            unanimous=cells.unanimous[basis],
-            ratings=cells.ratings[basis][:, 0],
-            wilson_units=cells.units[basis].sum(axis=1),
-            minority=cells.minority[basis],
-        )
-        for basis in BASES
-    }
     figures = []
     for metric, basis in METRIC_BASIS.items():
-        degrees = _degrees(metric, evidence[basis], effective_units=cells.effective_units[metric])
-        estimates = _Estimates(cells.statistics[metric], cells.variance[metric], degrees)
-        figures.append(_figures(cells, estimates, evidence[basis], metric=metric, suffix=suffix))
+        evidence = _own_evidence(cells, basis)
+        degrees = degrees_of_freedom(metric, evidence, effective_units=cells.effective_units[metric])
+        found = _Estimates(cells.ratings[basis][:, 0], cells.statistics[metric], cells.variance[metric], degrees)
+        figures.append(_figures(cells, found, evidence, metric=metric, suffix=suffix))
     return figures
 
 
-def _degrees(metric: str, evidence: _Evidence, *, effective_units: FloatArray) -> FloatArray:
-    """Degrees of freedom `[W, cells]` of t: as many as few informative units can carry, at most 19.
-
-    Half of the units of the rarer outcome; for what moves with prevalence also a quarter of the units that carry the
-    variance and a third of those in which two raters agree on a rarer label. Chosen by `make study`: with 19
-    throughout, alpha covered 64 % at a prevalence of 99:1 with 100 units; with these, 93 % or more everywhere.
-    """
-    degrees = evidence.events / EVENTS_PER_DEGREE
-    if metric in MOVED_BY_PREVALENCE:
-        degrees = np.minimum(degrees, evidence.minority / MINORITY_PER_DEGREE)
-    if metric not in SHARES:
-        degrees = np.fmin(degrees, effective_units / UNITS_PER_DEGREE)
-    return np.clip(degrees, 1, REPLICATES - 1)
+def _own_evidence(cells: CellSums, basis: str) -> Evidence:
+    units = cells.units[basis]
+    return Evidence(units, cells.unanimous[basis], cells.minority[basis], wilson_units=units.sum(axis=1))
 
 
 def _stratified_figures(base: CellSums, rollups: CellSums, members: _Members) -> list[Figures]:
-    evidence: dict[str, _Evidence] = {}
-    of_base: dict[str, _Evidence] = {}
-    for basis in BASES:
-        ratings, units = base.ratings[basis][:, 0], base.units[basis].sum(axis=1)
-        total = members.sum(ratings)
-        squares = members.sum(divide(ratings * ratings, units, otherwise=0))
-        of_base[basis] = _Evidence(base.units[basis], base.unanimous[basis], ratings, units, base.minority[basis])
-        evidence[basis] = _Evidence(
-            units=members.sum(base.units[basis]),
-            unanimous=members.sum(base.unanimous[basis]),
-            ratings=total,
-            wilson_units=divide(total * total, squares, otherwise=0),
-            minority=members.sum(base.minority[basis]),
-        )
     figures = []
     for metric, basis in METRIC_BASIS.items():
-        values, weights = base.statistics[metric], base.ratings[basis]
-        statistics = stratified(values, weights=weights, members=members.cells, starts=members.starts)
-        degrees = _degrees(metric, of_base[basis], effective_units=base.effective_units[metric])
+        own, values, weights = _own_evidence(base, basis), base.statistics[metric], base.ratings[basis]
+        total = members.sum(weights[:, 0])
+        squares = members.sum(divide(np.square(weights[:, 0]), own.total, otherwise=0))
+        evidence = Evidence(
+            units=members.sum(own.units),
+            unanimous=members.sum(own.unanimous),
+            minority=members.sum(own.minority),
+            wilson_units=divide(np.square(total), squares, otherwise=0),
+        )
+        degrees = degrees_of_freedom(metric, own, effective_units=base.effective_units[metric])
         variance, together = _combined(values[:, 0], weights[:, 0], base.variance[metric], degrees, members)
-        estimates = _Estimates(_unmixed(statistics, rollups, metric), variance, together)
-        figures.append(_figures(rollups, estimates, evidence[basis], metric=metric, suffix=""))
+        statistics = stratified(values, weights=weights, members=members.cells, starts=members.starts)
+        found = _Estimates(total, _unmixed(statistics, rollups, metric), variance, together)
+        figures.append(_figures(rollups, found, evidence, metric=metric, suffix=""))
     return figures
 
 
@@ -269,28 +211,17 @@ def _unmixed(statistics: FloatArray, rollups: CellSums, metric: str) -> FloatArr
     return np.where(is_mixed, np.nan, statistics)
 
 
-def _figures(cells: CellSums, found: _Estimates, evidence: _Evidence, *, metric: str, suffix: str) -> Figures:
+def _figures(cells: CellSums, found: _Estimates, evidence: Evidence, *, metric: str, suffix: str) -> Figures:
     """Rows of one metric: one per window and cell that has any unit and whose scale has the metric."""
-    units = evidence.units.sum(axis=1)
-    events, spread = rarer_outcome(evidence.unanimous, evidence.units - evidence.unanimous)
-    transform = TRANSFORMS.get(metric, "atanh")
-    by_replicate = interval(found.statistics, transform=transform, degrees=found.degrees)
-    estimate = found.statistics[:, 0]
-    enough = np.ones(units.shape, dtype=np.bool_)
-    if metric in MOVED_BY_PREVALENCE:
-        enough = evidence.minority >= MIN_MINORITY_AGREEMENT
-    speaks = may_speak(units, events, spread) & by_replicate.is_given & enough & (metric != "prevalence_index")
-    if metric in SHARES:
-        other, other_method = wilson(estimate, evidence.wilson_units), _wilson_method(evidence, units)
-        is_other = ~speaks & (units > 0)
-    else:
-        other = delta_interval(estimate, found.variance, transform=transform, degrees=found.degrees)
-        other_method = np.full(units.shape, LINEARISED)
-        is_other = ~speaks & other.is_given & enough & (units >= MIN_UNITS_LINEARISED) & (events >= 1)
-    given = speaks | is_other
-    low = np.where(speaks, by_replicate.low, np.where(is_other, other.low, np.nan))
-    high = np.where(speaks, by_replicate.high, np.where(is_other, other.high, np.nan))
-    reason = np.where(given, NO_REASON, _reasons(metric, cells, evidence, estimate))
+    units, estimate = evidence.total, found.statistics[:, 0]
+    chosen = choose_interval(
+        metric, statistics=found.statistics, variance=found.variance, degrees=found.degrees, evidence=evidence
+    )
+    is_kish = np.abs(evidence.wilson_units - units) > EFFECTIVE_TOLERANCE * units
+    method = np.where(chosen.is_wilson, np.where(is_kish, WILSON_KISH, WILSON), NO_METHOD)
+    method = np.where(chosen.is_linearised, LINEARISED, method)
+    method = np.where(chosen.is_jackknife, JACKKNIFE, method)
+    reason = np.where(chosen.is_given, NO_REASON, _reasons(metric, cells, evidence, estimate))
     wanted = cells.all_units > 0
     if metric in WEIGHTED:
         wanted = wanted & np.array([scale.kind != "nominal" for scale in cells.scales])
@@ -306,24 +237,19 @@ def _figures(cells: CellSums, found: _Estimates, evidence: _Evidence, *, metric:
             "metric": constant(metric + suffix, rows),
             "reference_kind": constant("", rows),
         },
-        method=np.where(speaks, JACKKNIFE, np.where(is_other, other_method, NO_METHOD))[window, cell],
-        estimate=np.where(given, estimate, np.nan)[window, cell],
-        low=low[window, cell],
-        high=high[window, cell],
+        method=method[window, cell],
+        estimate=np.where(chosen.is_given, estimate, np.nan)[window, cell],
+        low=chosen.interval.low[window, cell],
+        high=chosen.interval.high[window, cell],
         n_items=units[window, cell],
-        n_ratings=evidence.ratings[window, cell],
+        n_ratings=found.ratings[window, cell],
         reason=reason[window, cell],
     )
 
 
-def _wilson_method(evidence: _Evidence, units: FloatArray) -> IntArray:
-    is_kish = np.abs(evidence.wilson_units - units) > EFFECTIVE_TOLERANCE * units
-    return np.where(is_kish, WILSON_KISH, WILSON)
-
-
-def _reasons(metric: str, cells: CellSums, evidence: _Evidence, estimate: FloatArray) -> IntArray:
+def _reasons(metric: str, cells: CellSums, evidence: Evidence, estimate: FloatArray) -> IntArray:
     """Why a figure is not given, the last of these that holds."""
-    units = evidence.units.sum(axis=1)
+    units = evidence.total
     reason = np.full(units.shape, REASONS.index("too_few_disagreements"))
     if metric in MOVED_BY_PREVALENCE:
         is_rare = (evidence.minority < MIN_MINORITY_AGREEMENT) & (evidence.events >= 1)

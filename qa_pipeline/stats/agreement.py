@@ -246,18 +246,21 @@ def minority_agreement(counts: FloatArray, patterns: Patterns) -> FloatArray:
 def prevalence_index(counts: FloatArray, patterns: Patterns, *, categories: FloatArray) -> Coefficient:
     """How uneven labels are: sqrt((q sum pi_k^2 - 1) / (q - 1)); 0 all equally common, 1 only one label.
 
-    With two labels this is |p_1 - p_2|, the prevalence index of T. Byrt, J. Bishop and J. B. Carlin (1993), Journal of
-    Clinical Epidemiology 46(5), 423-429.
+    The index is a distance from even shares, so it cannot be farther from the truth than the shares themselves are: the
+    influence is the length of the shares' own, an upper bound that also holds near 0, where the index has no
+    derivative. With two labels this is |p_1 - p_2|, the prevalence index of T. Byrt, J. Bishop and J. B. Carlin (1993),
+    Journal of Clinical Epidemiology 46(5), 423-429.
     """
     shares = prevalence(counts, patterns)
     squares = np.square(shares).sum(axis=-1)
     value = np.sqrt(np.clip(divide(categories * squares - 1, categories - 1), 0, 1))
 
-    def derivative() -> FloatArray:
-        moved = divide(shares @ patterns.shares.T - squares[..., None], counts.sum(axis=-1)[..., None])
-        return moved * divide(categories, (categories - 1) * value)[..., None]
+    def bound() -> FloatArray:
+        apart = np.square(patterns.shares).sum(axis=1) - 2 * shares @ patterns.shares.T + squares[..., None]
+        scale = np.sqrt(divide(categories, categories - 1))
+        return divide(scale[..., None] * np.sqrt(np.maximum(apart, 0)), counts.sum(axis=-1)[..., None])
 
-    return Coefficient(value, derivative)
+    return Coefficient(value, bound)
 
 
 def stratified(values: FloatArray, *, weights: FloatArray, members: IntArray, starts: IntArray) -> FloatArray:
