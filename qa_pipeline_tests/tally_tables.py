@@ -30,8 +30,15 @@ _CELL = "business_date DATE, market VARCHAR, queue VARCHAR"
 TABLES = {
     "tallies.label_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, vendor VARCHAR, model_version VARCHAR, "
     "content_type VARCHAR, guideline_version VARCHAR, label VARCHAR, n BIGINT",
-    "tallies.unit_patterns": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, pattern VARCHAR, n_raters INTEGER, "
-    "n BIGINT",
+    "tallies.unit_patterns": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, subject VARCHAR, "
+    "guideline_version VARCHAR, pattern VARCHAR, n_raters INTEGER, n BIGINT",
+    "tallies.pair_counts": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, rater_a VARCHAR, rater_b VARCHAR, "
+    "label_a VARCHAR, label_b VARCHAR, n BIGINT",
+    "tallies.rater_patterns": f"{_CELL}, replicate UTINYINT, subject_kind VARCHAR, subject VARCHAR, own VARCHAR, "
+    "others VARCHAR, n BIGINT",
+    "tallies.repeat_counts": f"{_CELL}, replicate UTINYINT, rater VARCHAR, vendor VARCHAR, is_same BOOLEAN, n BIGINT",
+    "tallies.suggestion_counts": f"{_CELL}, replicate UTINYINT, rater VARCHAR, vendor VARCHAR, is_shown BOOLEAN, "
+    "is_same BOOLEAN, n BIGINT",
     "tallies.outcome_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, rater VARCHAR, vendor VARCHAR, "
     "label VARCHAR, reference_label VARCHAR, reference_kind VARCHAR, sampling VARCHAR, content_type VARCHAR, "
     "guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",

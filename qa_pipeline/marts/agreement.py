@@ -13,7 +13,7 @@ from qa_pipeline.config import Config
 from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import ALL, CROSS, RollUp, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.patterns import MIXED, CellScale, queue_scale, read_patterns
-from qa_pipeline.marts.reading import read_table
+from qa_pipeline.marts.reading import Codes, Table, coded, read_table
 from qa_pipeline.marts.records import (
     JACKKNIFE,
     LINEARISED,
@@ -39,6 +39,9 @@ from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 from qa_pipeline.stats.windows import Windows
 
 EFFECTIVE_TOLERANCE = 1e-9
+# Pools whose subject is not the pool itself.
+KIND_OF_POOL = {"vendor": "vendor", "human_model": "model_version"}
+_JOINT = "\t"
 NEEDS_ONE_SCALE = WEIGHTED | {"krippendorff_alpha"}
 COMMENT = (
     "Agreement between raters. A unit is an item within a market and queue (CROSS: over all markets), on the date of "
@@ -85,13 +88,19 @@ def agreement_figures(
 ) -> list[Figures]:
     """Figures of marts.agreement from `tallies.unit_patterns`; none when the tally is empty."""
     table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
-    if not len(table):
-        return []
+    return figures_of(table, config=config, windows=windows) if len(table) else []
+
+
+def figures_of(table: Table, *, config: Config, windows: Windows) -> list[Figures]:
+    """Figures of every metric, window, market x queue and subject, and their roll-ups; one Figures a metric and form.
+
+    `table` has the texts market, queue, rater_pool, subject and pattern, a replicate and unit_count.
+    """
     declared_names = (label.code for queue in config.taxonomy.queues.values() for label in queue.labels)
     patterns = read_patterns(table.texts["pattern"].names, labels=tuple(declared_names))
     units = Units(
         rows=rows_by_key(table, windows),
-        pool=table.texts["rater_pool"],
+        who=_who(table.texts["rater_pool"], table.texts["subject"]),
         pattern=table.texts["pattern"].values,
         table=patterns,
     )
@@ -124,6 +133,28 @@ def agreement_figures(
     return figures
 
 
+def _who(pool: Codes, subject: Codes) -> Codes:
+    """Pool and subject of each key as one text."""
+    pairs = pool.values * max(1, len(subject.names)) + subject.values
+    found, codes = np.unique(pairs, return_inverse=True)
+    names = [divmod(int(pair), max(1, len(subject.names))) for pair in found]
+    return Codes(values=codes, names=tuple(f"{pool.names[a]}{_JOINT}{subject.names[b]}" for a, b in names))
+
+
+def _subjects(who: Codes) -> dict[str, Codes]:
+    """subject_kind and subject of mart rows: a pool, a vendor among its own, a model version against people."""
+    kinds, names = [], []
+    for joint in who.names:
+        pool, subject = joint.split(_JOINT)
+        kinds.append(KIND_OF_POOL.get(pool, "pool"))
+        names.append(subject if pool in KIND_OF_POOL else pool)
+    kind, name = coded(kinds), coded(names)
+    return {
+        "subject_kind": Codes(values=kind.values[who.values], names=kind.names),
+        "subject": Codes(values=name.values[who.values], names=name.names),
+    }
+
+
 def _common(scales: set[CellScale]) -> CellScale:
     return next(iter(scales)) if len(scales) == 1 else MIXED
 
@@ -148,7 +179,7 @@ def _members(base: CellSums, places: RollUp) -> _Members:
     chosen = np.flatnonzero(is_in)
     markets = np.full(len(chosen), market.index(ALL)) if places.is_market_all else market.values[chosen]
     queues = np.full(len(chosen), queue.index(ALL)) if places.is_queue_all else queue.values[chosen]
-    groups = group_by(base.pool.values[chosen], markets, queues)
+    groups = group_by(base.who.values[chosen], markets, queues)
     return _Members(cells=chosen[groups.order], starts=groups.starts)
 
 
@@ -232,8 +263,7 @@ def _figures(cells: CellSums, found: _Estimates, evidence: Evidence, *, metric: 
         texts={
             "market": cells.market.take(cell),
             "queue": cells.queue.take(cell),
-            "subject_kind": constant("pool", rows),
-            "subject": cells.pool.take(cell),
+            **_subjects(cells.who.take(cell)),
             "metric": constant(metric + suffix, rows),
             "reference_kind": constant("", rows),
         },

@@ -40,10 +40,10 @@ CoefficientOf: TypeAlias = Callable[[FloatArray, FloatArray], Coefficient]
 
 @dataclass(frozen=True)
 class Units:
-    """Tallied units: `rows` by key, and per key its rater `pool`, pattern (a row of `table`) and market and queue."""
+    """Tallied units: `rows` by key, and per key whom it is about (`who`) and its pattern, a row of `table`."""
 
     rows: Rows
-    pool: Codes
+    who: Codes
     pattern: IntArray
     table: PatternTable
 
@@ -52,13 +52,13 @@ class Units:
 class CellSums:
     """Agreement of the cells of one roll-up over all windows.
 
-    `pool`, `market`, `queue` code the cells, `scales` are theirs. By metric: `statistics` `[W, 21, cells]` (index 0:
+    `who`, `market`, `queue` code the cells, `scales` are theirs. By metric: `statistics` `[W, 21, cells]` (index 0:
     all replicates), `variance` and `effective_units` `[W, cells]` of the linearised coefficient. By basis: `ratings`
     `[W, 21, cells]`, `units` and `unanimous` `[W, 20, cells]` per replicate, `minority` `[W, cells]` (see
     `stats.agreement.minority_agreement`). `all_units` `[W, cells]` counts single ratings too.
     """
 
-    pool: Codes
+    who: Codes
     market: Codes
     queue: Codes
     scales: tuple[CellScale, ...]
@@ -95,8 +95,8 @@ class _Arrays:
 
 
 def cell_groups(units: Units, places: RollUp) -> Groups:
-    """The cells (pool, market, queue) of one roll-up, over the keys that take part in it."""
-    return group_by(units.pool.values[places.keys], places.market.values, places.queue.values)
+    """The cells (who, market, queue) of one roll-up, over the keys that take part in it."""
+    return group_by(units.who.values[places.keys], places.market.values, places.queue.values)
 
 
 def cell_sums(
@@ -113,7 +113,7 @@ def cell_sums(
     `label_names`) is declared in the cell.
     """
     groups = cell_groups(units, places)
-    pool, market, queue = groups.parts
+    who, market, queue = groups.parts
     arrays = _Arrays(windows=len(windows), cells=len(groups))
     bounds = np.append(groups.starts, len(places.keys))
     for cell in range(len(groups)):
@@ -130,7 +130,7 @@ def cell_sums(
             made = _coefficients(patterns, scales[cell].kind, weights)
             _put(arrays, cell=cell, window=window, counts=counts, patterns=patterns, coefficients=made, q=categories)
     return CellSums(
-        pool=Codes(values=pool, names=units.pool.names),
+        who=Codes(values=who, names=units.who.names),
         market=Codes(values=market, names=places.market.names),
         queue=Codes(values=queue, names=places.queue.names),
         scales=tuple(scales),

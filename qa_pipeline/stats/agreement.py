@@ -172,35 +172,77 @@ def krippendorff_alpha(counts: FloatArray, patterns: Patterns, *, weights: Float
     interval, 0.797 ratio. NaN where there are no pairs or only one label.
     """
     labels = patterns.ratings.shape[1]
-    pairable = patterns.ratings * patterns.is_pairable[:, None]
-    given = counts @ pairable
-    total = given.sum(axis=-1)
-    pairs = (counts @ patterns.coincidences.reshape(-1, labels * labels)).reshape(*counts.shape[:-1], labels, labels)
-    if is_ordinal:
-        between = _between(labels)
-        span = np.einsum("klg,...g->...kl", between, given)
-        distance = np.square(span)
-    else:
-        span = between = np.zeros(0)
-        distance = np.broadcast_to(1 - weights, pairs.shape)
-    observed = (pairs * distance).sum(axis=(-2, -1))
-    reach = (distance * given[..., None, :]).sum(axis=-1)
-    expected = (reach * given).sum(axis=-1)
-    value = 1 - divide(observed * (total - 1), np.where(expected > MIN_EXPECTED_GAP, expected, 0))
-    value = np.where(total > 1, value, np.nan)
+    of_pattern = patterns.coincidences.reshape(-1, labels * labels)
+    pairs = (counts @ of_pattern).reshape(*counts.shape[:-1], labels, labels)
+    sums = _AlphaSums.of(pairs, weights=weights, is_ordinal=is_ordinal)
 
     def derivative() -> FloatArray:
-        one_observed = distance.reshape(*counts.shape[:-1], -1) @ patterns.coincidences.reshape(-1, labels * labels).T
-        one_expected = 2 * reach @ pairable.T
+        pairable = patterns.ratings * patterns.is_pairable[:, None]
+        one_observed = sums.distance.reshape(*counts.shape[:-1], -1) @ of_pattern.T
+        one_expected = 2 * sums.reach @ pairable.T
         if is_ordinal:
-            one_observed = one_observed + 2 * np.einsum("...kl,...kl,klg->...g", pairs, span, between) @ pairable.T
-            both = given[..., :, None] * given[..., None, :]
-            one_expected = one_expected + 2 * np.einsum("...kl,...kl,klg->...g", both, span, between) @ pairable.T
-        n, seen, chance = total[..., None], observed[..., None], expected[..., None]
+            both = sums.given[..., :, None] * sums.given[..., None, :]
+            one_observed = one_observed + sums.moved_distance(pairs) @ pairable.T
+            one_expected = one_expected + sums.moved_distance(both) @ pairable.T
+        n, seen, chance = sums.total[..., None], sums.observed[..., None], sums.expected[..., None]
         moved = one_observed * (n - 1) + seen * pairable.sum(axis=1)
         return divide(seen * (n - 1) * one_expected, np.square(chance)) - divide(moved, chance)
 
-    return Coefficient(value, derivative)
+    return Coefficient(sums.alpha, derivative)
+
+
+def alpha_of_coincidences(pairs: FloatArray, *, weights: FloatArray, is_ordinal: bool) -> FloatArray:
+    """`krippendorff_alpha` from sums of coincidences `[..., L, L]`, which is all that it depends on; `[...]`."""
+    return _AlphaSums.of(pairs, weights=weights, is_ordinal=is_ordinal).alpha
+
+
+@dataclass(frozen=True)
+class _AlphaSums:
+    """What alpha is made of: `given` `[..., L]` ratings on units with two or more, squared `distance` `[..., L, L]`.
+
+    `total` ratings, `observed` and `expected` sums of distances `[...]`; `reach` `[..., L]` of one rating of a label to
+    all ratings; `span` `[..., L, L]`, the root of the ordinal distance.
+    """
+
+    given: FloatArray
+    total: FloatArray
+    span: FloatArray
+    distance: FloatArray
+    reach: FloatArray
+    observed: FloatArray
+    expected: FloatArray
+
+    @classmethod
+    def of(cls, pairs: FloatArray, *, weights: FloatArray, is_ordinal: bool) -> "_AlphaSums":
+        given = pairs.sum(axis=-1)
+        if is_ordinal:
+            span = np.einsum("klg,...g->...kl", _between(pairs.shape[-1]), given)
+            distance = np.square(span)
+        else:
+            span = np.zeros(0)
+            distance = np.broadcast_to(1 - weights, pairs.shape)
+        reach = (distance * given[..., None, :]).sum(axis=-1)
+        return cls(
+            given=given,
+            total=given.sum(axis=-1),
+            span=span,
+            distance=distance,
+            reach=reach,
+            observed=(pairs * distance).sum(axis=(-2, -1)),
+            expected=(reach * given).sum(axis=-1),
+        )
+
+    @property
+    def alpha(self) -> FloatArray:
+        """1 - (N - 1) observed / expected, `[...]`."""
+        expected = np.where(self.expected > MIN_EXPECTED_GAP, self.expected, 0)
+        return np.where(self.total > 1, 1 - divide(self.observed * (self.total - 1), expected), np.nan)
+
+    def moved_distance(self, held: FloatArray) -> FloatArray:
+        """Derivative of sum held_kl d_kl by the ratings of each label, through the distance: `[..., L]`."""
+        between = _between(held.shape[-1])
+        moved: FloatArray = 2 * np.einsum("...kl,...kl,klg->...g", held, self.span, between)
+        return moved
 
 
 def _between(labels: int) -> FloatArray:

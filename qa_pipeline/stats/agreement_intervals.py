@@ -86,14 +86,27 @@ def degrees_of_freedom(metric: str, evidence: Evidence, *, effective_units: Floa
     (`Coefficient.effective_units`), and for those that move with prevalence a third of the units in which two raters
     agree on a rarer label. With 19 throughout, alpha covered 64 % at a prevalence of 99:1 with 100 units.
     """
-    degrees = evidence.events / EVENTS_PER_DEGREE
-    if metric in MOVED_BY_PREVALENCE:
-        degrees = np.minimum(degrees, evidence.minority / MINORITY_PER_DEGREE)
     if metric in ONLY_LINEARISED:
-        degrees = effective_units / UNITS_PER_DEGREE
-    elif metric not in SHARES:
-        degrees = np.fmin(degrees, effective_units / UNITS_PER_DEGREE)
-    known: FloatArray = np.clip(np.nan_to_num(degrees, nan=1), 1, REPLICATES - 1)
+        return degrees_of_few(effective_units)
+    is_share, is_moved = metric in SHARES, metric in MOVED_BY_PREVALENCE
+    return degrees_of_few(
+        None if is_share else effective_units,
+        events=evidence.events,
+        minority=evidence.minority if is_moved else None,
+    )
+
+
+def degrees_of_few(
+    effective_units: FloatArray | None, *, events: FloatArray | None = None, minority: FloatArray | None = None
+) -> FloatArray:
+    """The least of the degrees that each sort of informative unit can carry, 1 to 19; None is not looked at."""
+    shares = (
+        (effective_units, UNITS_PER_DEGREE),
+        (events, EVENTS_PER_DEGREE),
+        (minority, MINORITY_PER_DEGREE),
+    )
+    found = [np.nan_to_num(units / each, nan=1) for units, each in shares if units is not None]
+    known: FloatArray = np.clip(np.minimum.reduce(found), 1, REPLICATES - 1)
     return known
 
 

@@ -4,7 +4,7 @@ Which windows a range of dates has, and summing additive counts over them by dif
 here; what is counted does not. Dates are numpy days; `end` is inclusive, as `period_end` in the marts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -43,6 +43,16 @@ class Windows:
     def slots(self) -> int:
         """Number of slots."""
         return len(self.slot_starts)
+
+    def of_period(self, period: str) -> "Windows":
+        """The windows of one of PERIODS, over the same slots."""
+        chosen = self.period == PERIODS.index(period)
+        names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
+    def baselines(self) -> "Windows":
+        """Windows that sum, in place of each window, the 28 days before it; their dates stay those of the windows."""
+        return replace(self, first=self.baseline_first, stop=self.baseline_stop)
 
     def slot_of(self, dates: DateArray) -> IntArray:
         """Slot of each date; dates must lie within the range that the windows were made for."""

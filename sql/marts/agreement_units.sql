@@ -1,5 +1,6 @@
 -- Purpose: units of agreement by the pattern of their ratings, all that any coefficient needs.
--- Grain:   as the tally: business_date x market (CROSS too) x queue x rater_pool x pattern x replicate.
+-- Grain:   as the tally without the guideline: business_date x market (CROSS too) x queue x rater_pool x subject x
+--          pattern x replicate, one or more rows each.
 -- Source:  tallies.unit_patterns.
 -- Units:   unit_count = units; single ratings are included.
 select
@@ -7,6 +8,7 @@ select
     market,
     queue,
     rater_pool,
+    subject,
     pattern,
     replicate,
     n as unit_count
