@@ -11,7 +11,7 @@ import numpy as np
 from qa_pipeline.config import Config
 from qa_pipeline.marts.agreement import figures_of
 from qa_pipeline.marts.cells import ALL
-from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.differences import difference, together
 from qa_pipeline.marts.reading import Codes, read_table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.windows import Windows
@@ -45,7 +45,7 @@ def change_figures(
         metric = _metric(each)
         if metric in METRICS and metric in before:
             name = constant(f"change_{metric}", len(each.window))
-            found = difference(each, _together(before[metric]), metric=name, missing="no_baseline")
+            found = difference(each, together(before[metric]), metric=name, missing="no_baseline")
             figures.append(found.with_texts(reference_kind=_told_apart(found, breaks)))
     return [(weeks, figures)]
 
@@ -59,25 +59,6 @@ def _by_metric(figures: list[Figures]) -> dict[str, list[Figures]]:
     for each in figures:
         found.setdefault(_metric(each), []).append(each)
     return found
-
-
-def _together(parts: list[Figures]) -> Figures:
-    """Figures of several roll-ups as one; their texts are coded anew."""
-    return Figures(
-        window=np.concatenate([part.window for part in parts]),
-        texts={name: _joined([part.texts[name] for part in parts]) for name in parts[0].texts},
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("method", "estimate", "low", "high", "n_items", "n_ratings", "reason")
-        },
-    )
-
-
-def _joined(parts: list[Codes]) -> Codes:
-    names = tuple(sorted(set().union(*(part.names for part in parts))))
-    place = {name: index for index, name in enumerate(names)}
-    values = [np.array([place[name] for name in part.names], dtype=np.int64)[part.values] for part in parts]
-    return Codes(values=np.concatenate(values), names=names)
 
 
 def _breaks(con: duckdb.DuckDBPyConnection, *, sql_root: Path, weeks: Windows) -> set[tuple[int, str, str]]:

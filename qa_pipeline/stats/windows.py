@@ -15,6 +15,7 @@ from qa_pipeline.stats.jackknife import FloatArray, IntArray
 DateArray: TypeAlias = npt.NDArray[np.datetime64]
 PERIODS = ("all", "day", "trailing_28d", "week")
 TRAILING_DAYS = 28
+SESSION_DAYS = 7
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
 
@@ -97,6 +98,37 @@ def summary_windows(first: np.datetime64, last: np.datetime64) -> Windows:
     newest = days[-1:]
     length = np.timedelta64(TRAILING_DAYS - 1, "D")
     return _assemble(first, last, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
+
+
+def around_windows(sessions: DateArray, *, first: np.datetime64, last: np.datetime64) -> tuple[Windows, ...]:
+    """Windows of each of `sessions`, of the SESSION_DAYS before it and of those after it, over the same slots.
+
+    All three have the session's date as their first and last; `first` and `last` are the oldest and newest date with
+    counts.
+    """
+    days = np.unique(sessions)
+    one, length = np.timedelta64(1, "D"), np.timedelta64(SESSION_DAYS, "D")
+    spans = ((days, days + one), (days - length, days), (days + one, days + one + length))
+    after = last + one
+    bounds = [tuple(np.clip(edge, first, after) for edge in span) for span in spans]
+    slot_starts = np.unique(np.concatenate([np.array([first]), *(edge for span in bounds for edge in span)]))
+    slot_starts = slot_starts[slot_starts < after]
+    found = []
+    for low, high in bounds:
+        start, stop = np.searchsorted(slot_starts, low), np.searchsorted(slot_starts, high)
+        found.append(
+            Windows(
+                period=np.full(len(days), PERIODS.index("day")),
+                start=days,
+                end=days,
+                slot_starts=slot_starts,
+                first=start,
+                stop=stop,
+                baseline_first=start,
+                baseline_stop=start,
+            )
+        )
+    return tuple(found)
 
 
 def _days(first: np.datetime64, last: np.datetime64) -> DateArray:
