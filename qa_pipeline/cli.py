@@ -1,12 +1,14 @@
 """The command line `qa-pipeline`: options in, a few calls, sentences out.
 
-Exit codes: 0 all is well; 1 the run found something that stops it (a partition on hold, a failed step), or the program
-itself failed; 2 a usage or configuration error, told in one sentence. Dagster, Great Expectations and the like are
-imported by the commands that need them: `--help` and `sql` must answer at once.
+Exit codes: 0 the command did what was asked (a run: it published; quarantined rows and files are data, not a failure);
+1 a run was stopped somewhere (a partition on hold, a failed step), `status --strict` found something to do, or the
+program itself failed; 2 a usage or configuration error, told in one sentence. Dagster, Great Expectations and the like
+are imported by the commands that need them: `--help` and `sql` must answer at once.
 """
 
 import importlib.metadata
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ from typing import Annotated
 import typer
 
 from qa_pipeline.errors import QaError, UsageError
+from qa_pipeline.messages import as_sentence
 from qa_pipeline.settings import Home
 
 EXIT_STOPPED = 1
@@ -25,6 +28,9 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 # What the parser raises for an unknown option and the like; Typer does not export it under a name of its own.
 _PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+
+# A query may begin with a comment of SQL. No option has a blank right behind its name, so there is no mistaking it.
+_COMMENT = re.compile(r"--[^=\s]*\s")
 
 app = typer.Typer(
     name="qa-pipeline",
@@ -121,7 +127,7 @@ def simulate(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="CSV, JSON, JSONL or Parquet, gzipped or not.")],
     feed: Annotated[str, typer.Option(help="labels, predictions, items, gold, reviews, appeals, roster, timesheets.")],
-    mapping: Annotated[str, typer.Option(help="A mapping file (docs/mappings.md) or the name of a shipped one.")],
+    mapping: Annotated[str, typer.Option(help="A mapping file (docs/import.md) or the name of a shipped one.")],
     extend_config: Annotated[
         bool, typer.Option("--extend-config", help="Add unknown markets, queues and labels to an existing config.")
     ] = False,
@@ -159,7 +165,13 @@ def run(
 
 
 @app.command()
-def status(home: HomeOption = None, debug: DebugOption = False) -> None:
+def status(
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when something is pending, on hold or could not be read.")
+    ] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
+) -> None:
     """Show what landed, what is pending or on hold, and when the warehouse was published."""
     from qa_pipeline.config import load_config  # noqa: PLC0415 - only commands that need it
     from qa_pipeline.printing import console, print_status  # noqa: PLC0415
@@ -167,20 +179,27 @@ def status(home: HomeOption = None, debug: DebugOption = False) -> None:
 
     target = _choose(home, debug)
     check_home(target)
-    print_status(console(), home=target, status=read_status(target, load_config(target)))
+    found = read_status(target, load_config(target))
+    print_status(console(), home=target, status=found)
+    if strict and not found.is_clean:
+        raise typer.Exit(EXIT_STOPPED)
 
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help='Such as "from marts.agreement limit 10".')],
+    query: Annotated[
+        str | None, typer.Argument(help='Such as "from marts.agreement limit 10"; - reads it from standard input.')
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="A file with the query.")] = None,
     output: Annotated[OutputFormat, typer.Option("--format", help="How rows are printed.")] = OutputFormat.TABLE,
     home: HomeOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Query the published warehouse, read-only."""
-    from qa_pipeline.querying import query_published  # noqa: PLC0415 - only commands that need it
+    """Query the published warehouse, read-only: one query, no other file, times in UTC."""
+    from qa_pipeline.querying import query_published, read_query  # noqa: PLC0415 - only commands that need it
 
-    query_published(_choose(home, debug), query=query, as_format=output.value)
+    target = _choose(home, debug)
+    query_published(target, query=read_query(query, file=file), as_format=output.value)
 
 
 @app.command()
@@ -224,7 +243,7 @@ def invoke(arguments: Sequence[str]) -> int:
     command: Callable[..., object] = typer.main.get_command(app)
     code: object
     try:
-        code = command(args=list(arguments), prog_name="qa-pipeline", standalone_mode=False)
+        code = command(args=_with_comments(arguments), prog_name="qa-pipeline", standalone_mode=False)
     except QaError as err:
         if _Chosen.debug:
             traceback.print_exc()
@@ -243,11 +262,18 @@ def invoke(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _with_comments(arguments: Sequence[str]) -> list[str]:
+    """The arguments; a query of `sql` that begins with a comment gets a blank before it, or it would be an option."""
+    if "sql" not in arguments:
+        return list(arguments)
+    return [f" {argument}" if _COMMENT.match(argument) else argument for argument in arguments]
+
+
 def _usage_error(err: Exception) -> int:
     message = " ".join(getattr(err, "format_message", err.__str__)().split())
     if not message:
         return EXIT_USAGE  # No command was given and the help is printed already.
-    _say(f"{message.removesuffix('.')}. See qa-pipeline --help.")
+    _say(f"{as_sentence(message)} See qa-pipeline --help.")
     return EXIT_USAGE
 
 

@@ -11,10 +11,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.types import Strict
 
 from qa_pipeline.contracts import RESERVED_CODES
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.messages import model_reason
 from qa_pipeline.settings import Home
 
 # Codes travel through patterns joined by commas, multi-selects joined by |, file names and page links.
@@ -22,6 +35,10 @@ CODE_PATTERN = r"^[^\s,|/\\<>\"'`%?#*:]{1,80}$"
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Scale = Literal["nominal", "ordinal", "interval", "ratio"]
 Metric = Literal["accuracy", "agreement", "sla_minutes", "utilization", "defect_rate"]
+# A number as TOML writes it: "0.05" in quotes and true are slips.
+Number = Annotated[FiniteFloat, Strict()]
+UNKNOWN_KEY = "is not a key of this file; remove it or correct its spelling"
+_MEMORY = re.compile(r"(?=.*[1-9])\d+(\.\d+)?\s?(MB|GB|MiB|GiB)")
 
 
 def check_code(code: str) -> str:
@@ -55,9 +72,9 @@ class LabelConfig(_Strict):
 
     code: str
     name: str = ""
-    is_violating: bool
-    severity_weight: Annotated[float, Field(ge=0)] = 1.0
-    value: float | None = None
+    is_violating: StrictBool
+    severity_weight: Annotated[Number, Field(ge=0)] = 1.0
+    value: Number | None = None
 
     @field_validator("code")
     @classmethod
@@ -70,7 +87,7 @@ class QueueConfig(_Strict):
 
     name: str = ""
     scale: Scale = "nominal"
-    is_multi_select: bool = False
+    is_multi_select: StrictBool = False
     labels: Annotated[tuple[LabelConfig, ...], Field(min_length=2)]
 
     @field_validator("labels")
@@ -154,13 +171,28 @@ class Markets(_Strict):
 
 
 class Target(_Strict):
-    """A target for one metric; `*` stands for every market, queue or vendor."""
+    """A target for one metric; `*` stands for every market, queue or vendor.
+
+    `value` is in minutes for `sla_minutes` and a share from 0 to 1 for every other metric.
+    """
 
     metric: Metric
-    value: float
+    value: Number
     market: str = "*"
     queue: str = "*"
     vendor: str = "*"
+
+    @field_validator("value")
+    @classmethod
+    def _in_range(cls, value: float, info: ValidationInfo) -> float:
+        metric = info.data.get("metric")
+        if metric == "sla_minutes" and value <= 0:
+            message = f"{metric} must be more than 0 minutes (it is {value:g})"
+            raise ValueError(message)
+        if metric not in (None, "sla_minutes") and not 0 <= value <= 1:
+            message = f"{metric} must be a share from 0 to 1, such as 0.05 for 5 % (it is {value:g})"
+            raise ValueError(message)
+        return value
 
 
 class Targets(_Strict):
@@ -172,9 +204,17 @@ class Targets(_Strict):
 class PipelineConfig(_Strict):
     """`pipeline.toml`: how the pipeline runs. The file may be absent."""
 
-    restate_days: Annotated[int, Field(ge=0, le=365)] = 28
-    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$")] = "2500MB"
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    restate_days: Annotated[StrictInt, Field(ge=0, le=365)] = 28
+    memory_limit: str = "2500MB"
+    threads: Annotated[StrictInt, Field(ge=1, le=1024)] | None = None
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _memory(cls, value: str) -> str:
+        if not _MEMORY.fullmatch(value):
+            message = f"{value!r} is not an amount of memory: a number and MB, GB, MiB or GiB, such as '2500MB'"
+            raise ValueError(message)
+        return value
 
 
 class Config(_Strict):
@@ -227,7 +267,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
             "(docs/configure.md)."
         )
         raise ConfigError(message) from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except UnicodeDecodeError as err:
+        message = f"{path} is not UTF-8: save it as UTF-8."
+        raise ConfigError(message) from err
+    except tomllib.TOMLDecodeError as err:
         message = f"{path} is not valid TOML: {err}."
         raise ConfigError(message) from err
     except OSError as err:
@@ -239,19 +282,8 @@ def _parse(model: type[ModelT], path: Path, content: dict[str, Any]) -> ModelT:
     try:
         return model.model_validate(content)
     except ValidationError as err:
-        raise ConfigError(_sentence(path, err)) from err
-
-
-def _sentence(path: Path, err: ValidationError) -> str:
-    first = err.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(top)"
-    reasons = {
-        "extra_forbidden": "is not a key of this file; remove it or correct its spelling",
-        "missing": "is missing",
-    }
-    reason = reasons.get(first["type"], first["msg"].removeprefix("Value error, "))
-    more = f" ({err.error_count() - 1} more like this)" if err.error_count() > 1 else ""
-    return f"{path}: key {key}: {reason}{more}."
+        message = f"{path}: {model_reason(err, unknown_key=UNKNOWN_KEY)}."
+        raise ConfigError(message) from err
 
 
 def load_config(home: Home) -> Config:

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from qa_pipeline.config import check_code
+from qa_pipeline.config import UNKNOWN_KEY, check_code
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.messages import counted, model_reason
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 MOST_NOTES = 5
@@ -63,8 +64,8 @@ def first_notes(notes: Sequence[str]) -> list[str]:
 def unknown_code(kind: str, code: str, *, rows: int, path: Path) -> str:
     """What to say about a code that an existing file does not have."""
     return (
-        f"Unknown {kind} {code} ({rows:,} rows): it is not in {path}, so these rows will be quarantined. Add it there "
-        "or import again with --extend-config."
+        f"Unknown {kind} {code} ({counted(rows, 'row')}): it is not in {path}, so these rows will be quarantined. "
+        "Add it there or import again with --extend-config."
     )
 
 
@@ -84,7 +85,7 @@ def parse_config(path: Path, text: str, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(tomllib.loads(text))
     except ValueError as err:  # TOMLDecodeError and ValidationError are ValueErrors
-        message = f"{path} is not valid: {_first_line(err)}."
+        message = f"{path} is not valid: {_reason(err)}."
     # Not `from err`: see importing.mapping.load_mapping.
     raise ConfigError(message)
 
@@ -96,15 +97,12 @@ def checked_text(path: Path, text: str | None, model: type[BaseModel], *, adding
         try:
             model.model_validate(tomllib.loads(text))
         except ValueError as err:
-            reason = _first_line(err)
+            reason = _reason(err)
         else:
             return text
     message = f"{path} cannot be extended by {adding} ({reason}): add it by hand; nothing was imported."
     raise ConfigError(message)
 
 
-def _first_line(err: Exception) -> str:
-    if isinstance(err, ValidationError):
-        first = err.errors()[0]
-        return f"key {'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
-    return str(err).splitlines()[0]
+def _reason(err: Exception) -> str:
+    return model_reason(err, unknown_key=UNKNOWN_KEY) if isinstance(err, ValidationError) else str(err).splitlines()[0]

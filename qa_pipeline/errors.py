@@ -17,11 +17,15 @@ class HomeError(QaError):
 
 
 class LandingFileError(QaError):
-    """One landed file cannot be read; it is quarantined whole and the night goes on."""
+    """One landed file cannot be read; it is quarantined whole and the night goes on.
 
-    def __init__(self, rule_id: str, message: str) -> None:
+    `rows` are the file's rows, 0 when they could not be counted.
+    """
+
+    def __init__(self, rule_id: str, message: str, *, rows: int = 0) -> None:
         super().__init__(message)
         self.rule_id = rule_id
+        self.rows = rows
 
 
 class MappingError(QaError):

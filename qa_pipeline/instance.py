@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
+
 from qa_pipeline import landing
 from qa_pipeline.errors import HomeError, UsageError
 from qa_pipeline.settings import HOME_VARIABLE, Home, project_root
@@ -41,7 +43,7 @@ def settle(home: Home) -> Path:
     except OSError as err:
         message = f"{err.filename or target}: {err.strerror}, so {source} cannot be copied to {target}: mend it."
         raise HomeError(message) from err
-    os.environ.update(environment(home, days=landed_days(home)))
+    os.environ.update(environment(home, days=known_days(home)))
     return home.dagster
 
 
@@ -68,9 +70,26 @@ def environment(home: Home, *, days: Iterable[date]) -> dict[str, str]:
     }
 
 
-def landed_days(home: Home) -> list[date]:
-    """Business dates that have a folder in landing, whatever the feed, in order."""
-    return sorted({day for _, day in landing.landed_partitions(home)})
+def known_days(home: Home) -> list[date]:
+    """Business dates that have a folder in landing or rows in the warehouse, whatever the feed, in order.
+
+    A folder that was removed needs its partition until its rows are gone and what they touched is rebuilt.
+    """
+    return sorted({day for _, day in landing.landed_partitions(home)} | _recorded_days(home))
+
+
+def _recorded_days(home: Home) -> set[date]:
+    """Dates that were loaded or wait to be rebuilt, by the working warehouse, else (a run holds it) the published."""
+    for path in (home.warehouse, home.published):
+        try:
+            with duckdb.connect(str(path), read_only=True) as con:
+                days = set(con.execute("select business_date from ops.partitions").fetchall())
+                if path == home.warehouse:
+                    days |= set(con.execute("select business_date from ops.dirty").fetchall())
+        except duckdb.Error:
+            continue  # Not there yet, held by a run, or no warehouse: who opens it next says so.
+        return {day for (day,) in days}
+    return set()
 
 
 def pages_url() -> str:

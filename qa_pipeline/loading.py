@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from qa_pipeline import landing, quarantining, staleness
+from qa_pipeline import landed_rows, landing, quarantining, staleness
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS, Feed
 from qa_pipeline.errors import LandingFileError
@@ -32,8 +32,8 @@ class FileRecord:
     message: str | None = None
     rule_id: str | None = None
     rows_landed: int = 0
-    reader: landing.FileReader | None = None
-    unknown_columns: list[str] = field(default_factory=list)
+    reader: landed_rows.FileReader | None = None
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def load_partition(
     any rule cannot be evaluated, every row of the partition is quarantined with its file and nothing is validated.
     """
     files = landing.scan(home, feed=feed, business_date=business_date)
-    records = [FileRecord(file=file, sha256=landing.sha256(file.path)) for file in files]
+    records = [FileRecord(file=file, sha256=landing.content_hash(file)) for file in files]
     content = "\n".join(f"{record.file.name}:{record.sha256}" for record in records)
     definition = definition_fingerprint(feed, config)
     fingerprint = hashlib.sha256(f"{definition}\n{content}".encode()).hexdigest()
@@ -140,12 +140,13 @@ def _stage(con: duckdb.DuckDBPyConnection, *, contract: Feed, business_date: dat
     """Insert the rows of every readable file into the validated table, still unjudged."""
     for record in records:
         try:
-            record.reader = landing.open_file(con, record.file)
+            record.reader = landed_rows.open_file(con, record.file)
         except LandingFileError as err:
             _refuse(record, rule_id=err.rule_id, message=str(err))
+            record.rows_landed = err.rows
             continue
         record.rows_landed = record.reader.rows
-        record.unknown_columns = landing.unknown_columns(contract, record.reader)
+        record.remarks = landed_rows.remarks(contract, record.reader)
     readable = [record for record in records if record.reader is not None]
     try:
         _insert(con, contract=contract, business_date=business_date, records=records, chosen=readable)
@@ -162,14 +163,12 @@ def _refuse(record: FileRecord, *, rule_id: str, message: str) -> None:
 def _reads_through(con: duckdb.DuckDBPyConnection, contract: Feed, record: FileRecord) -> bool:
     if record.reader is None:
         return False
-    sql = landing.conform_sql(contract, record.reader, file_name=record.file.name, ordinal=0)
+    sql = landed_rows.conform_sql(contract, record.reader, file_name=record.file.name, ordinal=0)
     try:
         con.execute(f"create or replace temp table reading as {sql}")
         con.execute("drop table reading")
     except duckdb.Error as err:
-        reason = str(err).strip().splitlines()[0]
-        message = f"{record.file.name} cannot be read to its end, so none of its rows were loaded: {reason}"
-        _refuse(record, rule_id="FIL-001", message=message)
+        _refuse(record, rule_id="FIL-001", message=str(landed_rows.unreadable(record.file, err)))
         return False
     return True
 
@@ -184,7 +183,7 @@ def _insert(
 ) -> None:
     ordinals = {record.file.name: number for number, record in enumerate(records, start=1)}
     parts = [
-        landing.conform_sql(contract, record.reader, file_name=record.file.name, ordinal=ordinals[record.file.name])
+        landed_rows.conform_sql(contract, record.reader, file_name=record.file.name, ordinal=ordinals[record.file.name])
         for record in chosen
         if record.reader is not None
     ]
@@ -226,8 +225,7 @@ def _judge(
         return outcomes, blocked
     readers = {record.file.name: record.reader for record in records if record.reader is not None}
     quarantining.take_out(con, feed=feed, outcomes=outcomes, readers=readers, layer="validated")
-    quarantining.supersede(con, feed=feed, outcomes=outcomes)
-    return outcomes, []
+    return quarantining.supersede(con, feed=feed, outcomes=outcomes), []
 
 
 def _blocks(outcome: RuleOutcome) -> bool:
@@ -259,9 +257,7 @@ def _record(
                 "insert into quarantine.quarantined_files values (?, ?, ?, ?, ?, ?)",
                 [feed, business_date, record.file.name, record.rule_id, record.message, record.rows_landed],
             )
-        message = record.message
-        if record.unknown_columns:
-            message = f"FIL-004: unknown columns left out: {', '.join(record.unknown_columns)}"
+        message = "; ".join(filter(None, [record.message, *record.remarks])) or None
         con.execute(
             "insert into ops.ledger values (?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?)",
             [
@@ -351,6 +347,11 @@ def pending(con: duckdb.DuckDBPyConnection, *, home: Home, config: Config) -> li
     Files are compared by name, size and modification time; whether their bytes changed is seen when they are loaded.
     A partition whose folder vanished is pending too: its rows have to go.
     """
+    return list(pending_states(con, home=home, config=config))
+
+
+def pending_states(con: duckdb.DuckDBPyConnection, *, home: Home, config: Config) -> dict[tuple[str, date], str]:
+    """The partitions of `pending`, in its order, with a hash of what each would be loaded from (empty: of no files)."""
     recorded = {
         (feed, day): (stat, definition, status)
         for feed, day, stat, definition, status in con.execute(
@@ -359,12 +360,10 @@ def pending(con: duckdb.DuckDBPyConnection, *, home: Home, config: Config) -> li
     }
     definitions = {feed: definition_fingerprint(feed, config) for feed in FEEDS}
     landed = landing.landed_partitions(home)
-    due = {key for key in recorded if key not in landed}
+    due = {key: "" for key in recorded if key not in landed}
     for key, files in landed.items():
         known = recorded.get(key)
-        if known is None:
-            if files:
-                due.add(key)
-        elif known[2] == "loading" or known[:2] != (stat_fingerprint(files), definitions[key[0]]):
-            due.add(key)
-    return sorted(due, key=lambda key: (key[1], key[0]))
+        wanted = (stat_fingerprint(files), definitions[key[0]])
+        if (known is None and files) or (known is not None and (known[2] == "loading" or known[:2] != wanted)):
+            due[key] = hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+    return dict(sorted(due.items(), key=lambda item: (item[0][1], item[0][0])))

@@ -11,11 +11,12 @@ from datetime import date
 
 import duckdb
 
-from qa_pipeline import landing
+from qa_pipeline import landing, provenance
 from qa_pipeline.config import Config, load_config
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import UsageError, WarehouseError
 from qa_pipeline.loading import pending
+from qa_pipeline.messages import counted
 from qa_pipeline.progress import Bar
 from qa_pipeline.settings import Home
 from qa_pipeline.warehouse import working
@@ -33,7 +34,11 @@ class Plan:
 
 @dataclass
 class Walk:
-    """What became of a walk: failures by what failed ('2026-01-31', 'restate', 'publish'), and whether it published."""
+    """What became of a walk.
+
+    `failures` by what failed ('2026-01-31', 'facts and tallies', 'marts and pages'); `is_published`: whether what
+    readers have is now made from what is loaded.
+    """
 
     failures: dict[str, tuple[str, ...]] = field(default_factory=dict)
     is_published: bool = False
@@ -74,7 +79,7 @@ def _check_range(home: Home, *, days: list[date], start: date | None, end: date 
         raise UsageError(message)
     if not any(_within(day, start, end) for day in days):
         asked = " ".join(f"{name} {day}" for name, day in (("from", start), ("to", end)) if day is not None)
-        message = f"Nothing landed {asked}: there are {len(days)} dates, from {days[0]} to {days[-1]}."
+        message = f"Nothing landed {asked}: {counted(len(days), 'date')} landed, from {days[0]} to {days[-1]}."
         raise UsageError(message)
 
 
@@ -105,11 +110,14 @@ def walk(home: Home, *, plan: Plan, force: bool, step: Bar) -> Walk:
     """Load the planned days one by one, then rebuild what they made stale, then publish once.
 
     `step` is told of each part. A day that fails does not stop the others; when the rebuilding fails,
-    the published state stays as it was.
+    the published state stays as it was. With no day to load, nothing runs at all when what is published is already
+    made from the present files, settings and code.
     """
+    config = load_config(home)
+    if not plan.days and _is_current(home, config):
+        return Walk(is_published=True)
     from qa_pipeline.defs.in_process import job_runner  # noqa: PLC0415 - Dagster costs a second
 
-    config = load_config(home)
     done = Walk()
     with job_runner(home) as runner:
         for day, feeds in plan.days.items():
@@ -134,6 +142,11 @@ def walk(home: Home, *, plan: Plan, force: bool, step: Bar) -> Walk:
             done.failures["marts and pages"] = outcome.failures
         done.is_published = not outcome.failures
     return done
+
+
+def _is_current(home: Home, config: Config) -> bool:
+    with working(home, config) as con:
+        return provenance.is_current(con, home=home, config=config)
 
 
 def newest_stale(con: duckdb.DuckDBPyConnection) -> date | None:

@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.cells import cell_len
 from rich.console import Console
 
+from qa_pipeline.messages import counted
 from qa_pipeline.nights import Plan, Walk
 from qa_pipeline.settings import Home
 from qa_pipeline.state import FeedState, Hold, QueueFigure, Status
@@ -83,19 +84,22 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
     feeds: Sequence[FeedState],
     missing: Sequence[tuple[str, date]],
     unreadable: Sequence[Hold],
+    remarked: Sequence[Hold],
+    quarantined: Sequence[str],
     strays: Sequence[str],
+    ahead: Sequence[str],
     worst: Sequence[QueueFigure],
 ) -> None:
     """The summary of a run, the most useful first, what went wrong last."""
     days = list(plan.days)
     if days:
-        span = f"{days[0]}" if len(days) == 1 else f"{len(days)} dates, {days[0]} to {days[-1]}"
-        out.print(f"Loaded {span}.")
+        out.print(f"Loaded {_span(days)}.")
         print_feeds(out, feeds)
     else:
         out.print("Nothing new or changed to load (--force loads again).")
     if plan.others:
-        out.print(f"{plan.others} more dates have changed files outside the range asked for.")
+        more = "1 more date has" if plan.others == 1 else f"{plan.others} more dates have"
+        out.print(f"{more} changed files outside the range asked for.")
     if worst:
         out.print("\nQueues with the highest defect rate (people, newest 28 days)")
         out.print(
@@ -108,10 +112,17 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
     if done.is_published:
         out.print(f"\nPages:     {home.reports / 'index.html'}\nWarehouse: {home.published}")
     _print_reasons(out, "Files that could not be read", [_hold(hold) for hold in unreadable])
+    _print_reasons(out, "Rows in quarantine (docs/rules.md says what to do)", quarantined)
+    _print_reasons(out, "Loaded with a remark", [_hold(hold) for hold in remarked])
     _print_reasons(out, "Required feeds that did not land", [f"{feed} of {day}" for feed, day in missing])
     _print_reasons(out, "In landing/ but not loaded", strays)
+    _print_reasons(out, "Dated in the future", ahead)
     for part, reasons in done.failures.items():
         _print_reasons(out, f"Stopped: {part}", reasons)
+
+
+def _span(days: Sequence[date]) -> str:
+    return f"{days[0]}" if len(days) == 1 else f"{len(days)} dates, {days[0]} to {days[-1]}"
 
 
 def print_status(out: Console, *, home: Home, status: Status) -> None:
@@ -144,12 +155,13 @@ def print_status(out: Console, *, home: Home, status: Status) -> None:
     out.print(f"Counts from:  {status.source}")
     days = status.pending_days
     if days:
-        out.print(f"Pending:      {len(days)} dates, {days[0]} to {days[-1]}: `qa-pipeline run` loads them")
+        out.print(f"Pending:      {_span(days)}: `qa-pipeline run` loads {'it' if len(days) == 1 else 'them'}")
     else:
         out.print("Pending:      nothing")
     _print_reasons(out, "On hold", [_hold(hold) for hold in status.blocked])
     _print_reasons(out, "Files that could not be read", [_hold(hold) for hold in status.unreadable])
     _print_reasons(out, "In landing/ but not loaded", status.strays)
+    _print_reasons(out, "Dated in the future", status.ahead)
 
 
 def _print_reasons(out: Console, title: str, reasons: Sequence[str]) -> None:
@@ -189,9 +201,14 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_f
     else:
         out = console()
         numbers = [name for place, name in enumerate(columns) if _are_numbers(row[place] for row in rows)]
-        out.print(_table(columns, [[_shown(value) for value in row] for row in rows[:SHOWN_ROWS]], numbers=numbers))
+        shown = [[_shown(value) for value in row] for row in rows[:SHOWN_ROWS]]
+        out.print(_table(columns, shown, numbers=numbers))
         if len(rows) > SHOWN_ROWS:
-            out.print(f"… and {len(rows) - SHOWN_ROWS:,} rows more: --format csv gives them all")
+            out.print(f"… and {counted(len(rows) - SHOWN_ROWS, 'row')} more: --format csv gives them all")
+        if any(
+            isinstance(cell, str) and cell.endswith("…") and len(cell) == SHOWN_CELL for row in shown for cell in row
+        ):
+            out.print(f"Texts longer than {SHOWN_CELL} characters end in …: --format csv gives them whole")
 
 
 def _are_numbers(values: Iterable[object]) -> bool:

@@ -20,6 +20,7 @@ DESCRIPTIONS: dict[str, str] = {
     "ops.rule_results": "One row per rule and partition: how many rows it checked and how many failed it.",
     "ops.partitions": "One row per landed partition: loaded, or blocked with the rule that stopped it.",
     "ops.superseded": "Rows that a later delivery of the same key in the same partition replaced.",
+    "ops.made_from": "One hash of the code, the settings and the files that these figures were made from.",
     "ops.late": "Rows that came more than restate_days after the decision they belong to, and change no figure.",
     "quarantine.quarantined_rows": "Every row in quarantine, of all feeds, verbatim, with the rules that it fails.",
     "quarantine.quarantined_files": "Files that were quarantined whole: unreadable, or in a partition on hold.",
@@ -131,11 +132,16 @@ def _comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | N
 
 
 def open_published(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the published warehouse for reading.
+    """Open the published warehouse for reading; the connection opens no other file, for reading or writing.
 
-    Raises HomeError when nothing was published yet.
+    Raises HomeError when nothing was published yet, or when the file is no warehouse.
     """
     if not home.published.exists():
         message = f"{home.published} does not exist yet: run `qa-pipeline run` first."
         raise HomeError(message)
-    return duckdb.connect(str(home.published), read_only=True)
+    try:
+        return duckdb.connect(str(home.published), read_only=True, config={"enable_external_access": "false"})
+    except duckdb.Error as err:
+        reason = str(err).strip().splitlines()[0].rstrip(".")
+        message = f"{home.published} cannot be opened ({reason}): `qa-pipeline run` publishes it anew."
+        raise HomeError(message) from err

@@ -4,12 +4,14 @@ Which rows fail is decided by the suites; nothing is judged here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 
 from qa_pipeline.contracts import FEEDS
-from qa_pipeline.landing import ROW_NUMBER, FileReader, quote_name, quote_text
+from qa_pipeline.landed_rows import ROW_NUMBER, FileReader
+from qa_pipeline.landing import quote_name, quote_text
 from qa_pipeline.validation import RuleOutcome
 
 
@@ -73,14 +75,16 @@ def take_out(
     return moved
 
 
-def supersede(con: duckdb.DuckDBPyConnection, *, feed: str, outcomes: Sequence[RuleOutcome]) -> int:
+def supersede(con: duckdb.DuckDBPyConnection, *, feed: str, outcomes: Sequence[RuleOutcome]) -> list[RuleOutcome]:
     """Set aside every row whose key a later delivery of the partition repeats, among the rows still validated.
 
-    Runs after `take_out`: a row that is in quarantine supersedes nothing. Returns the number of rows set aside.
+    Runs after `take_out`: a row that is in quarantine supersedes nothing and is superseded by none. So the rule, which
+    was counted before, is counted anew: returns the outcomes with the rows that were really set aside.
     """
-    moved = 0
+    counted = []
     for outcome in outcomes:
         if outcome.rule.action != "supersede" or outcome.failing_rows_sql is None:
+            counted.append(outcome)
             continue
         con.execute(f"create or replace temp table superseded_rows as {outcome.failing_rows_sql}")
         con.execute(
@@ -93,8 +97,9 @@ def supersede(con: duckdb.DuckDBPyConnection, *, feed: str, outcomes: Sequence[R
             f"delete from validated.valid_{feed} as v using superseded_rows as s "
             "where v.business_date = s.business_date and v.row_id = s.row_id"
         )
-        moved += int(con.execute("select count(*) from superseded_rows").fetchall()[0][0])
-    return moved
+        moved = int(con.execute("select count(*) from superseded_rows").fetchall()[0][0])
+        counted.append(replace(outcome, rows_failed=moved, is_success=moved == 0))
+    return counted
 
 
 def quarantine_later(
@@ -127,7 +132,10 @@ def quarantine_later(
 
 
 def refresh_ledger(con: duckdb.DuckDBPyConnection, *, feed: str, start_date: date, end_date: date) -> None:
-    """Count anew where the rows of each landed file are. `rows_landed`, the file's own count, is left as it is."""
+    """Count anew where the rows of each landed file are, 0 where none is left.
+
+    `rows_landed`, the file's own count, is left as it is: the two must agree, and `unbalanced_files` says where not.
+    """
     con.execute(
         f"""
         with places as (
@@ -153,9 +161,12 @@ def refresh_ledger(con: duckdb.DuckDBPyConnection, *, feed: str, start_date: dat
             group by all
         ),
         counted as (
-            select business_date, file_name, sum(validated) as validated, sum(quarantined) as quarantined,
-                sum(superseded) as superseded
-            from places group by all
+            select l.business_date, l.file_name, coalesce(sum(p.validated), 0) as validated,
+                coalesce(sum(p.quarantined), 0) as quarantined, coalesce(sum(p.superseded), 0) as superseded
+            from ops.ledger as l
+            left join places as p on p.business_date = l.business_date and p.file_name = l.file_name
+            where l.feed = $feed and l.business_date between $start_date and $end_date
+            group by all
         )
         update ops.ledger as l
         set rows_validated = c.validated, rows_quarantined = c.quarantined, rows_superseded = c.superseded

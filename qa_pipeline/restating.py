@@ -126,7 +126,8 @@ def restate(
 def drop_unfinished(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> list[tuple[str, date]]:
     """Take out the rows of partitions whose load ended half-way: they were not judged, so no figure may rest on them.
 
-    Returns feed and date of each. They stay `loading`, so that the next run loads them again.
+    Their files leave the ledger with them, because it counts rows that are somewhere. Returns feed and date of each.
+    They stay `loading`, so that the next run loads them again.
     """
     unfinished = con.execute(
         "select feed, business_date from ops.partitions where status = 'loading' order by all"
@@ -135,7 +136,8 @@ def drop_unfinished(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> lis
         staleness.mark_partition(con, feed=feed, business_date=day, restate_days=restate_days)
         for table in (f"validated.valid_{feed}", f"quarantine.quarantined_{feed}"):
             con.execute(f"delete from {table} where business_date = ?", [day])
-        con.execute("delete from ops.superseded where feed = ? and business_date = ?", [feed, day])
+        for table in ("ops.superseded", "ops.ledger", "quarantine.quarantined_files"):
+            con.execute(f"delete from {table} where feed = ? and business_date = ?", [feed, day])
     return [(feed, day) for feed, day in unfinished]
 
 

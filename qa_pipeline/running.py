@@ -1,6 +1,6 @@
 """`qa-pipeline run` from its options to its summary: plan, walk with a progress bar, read, print."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 from qa_pipeline import landing, nights, printing, state
 from qa_pipeline.config import load_config
@@ -31,7 +31,10 @@ def run_home(home: Home, *, start: date | None, end: date | None, force: bool) -
         with working(home, config) as con:
             feeds = [state.loaded_rows(con, feed=feed, days=days) for feed in FEEDS]
             unreadable = [hold for hold in state.unreadable_files(con) if hold.business_date in plan.days]
+            reasons = state.quarantine_reasons(con, days=days)
+            remarked = [hold for hold in state.remarked_files(con) if hold.business_date in plan.days]
             missing = state.days_without(con, days=days)
+            ahead = state.ahead_of_clock(con, home=home, today=datetime.now(UTC).date())
             worst = state.worst_defect_rates(con, limit=WORST_QUEUES) if done.is_published else []
     printing.print_run(
         printing.console(),
@@ -41,7 +44,10 @@ def run_home(home: Home, *, start: date | None, end: date | None, force: bool) -
         feeds=feeds,
         missing=missing,
         unreadable=unreadable,
+        remarked=remarked,
+        quarantined=reasons,
         strays=[str(reason) for _, _, reason in landing.misplaced(home)],
+        ahead=ahead,
         worst=worst,
     )
     return not done.failures

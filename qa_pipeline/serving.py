@@ -95,7 +95,8 @@ def serve(home: Home, *, port: int, pages_port: int, ready: Callable[[str, str],
     command = dagster_command(port)
     check_port(port)
     with pages_server(home.reports, port=pages_port) as pages, _interruptible():
-        environment = os.environ | {PAGES_URL_VARIABLE: pages}
+        # What activating the environment would set; `dg` warns when it is missing.
+        environment = os.environ | {PAGES_URL_VARIABLE: pages, "VIRTUAL_ENV": sys.prefix}
         # A session of its own: ctrl-C reaches this process alone, which then ends the others in order.
         child = subprocess.Popen(command, cwd=project_root(), env=environment, start_new_session=True)  # noqa: S603 - our own command
         try:

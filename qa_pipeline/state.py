@@ -5,7 +5,7 @@ Only read here: nothing is printed and nothing is decided.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
@@ -14,6 +14,7 @@ from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import HomeError
 from qa_pipeline.loading import pending
+from qa_pipeline.messages import counted
 from qa_pipeline.publishing import open_published
 from qa_pipeline.settings import Home
 
@@ -36,7 +37,7 @@ class FeedState:
 
 @dataclass(frozen=True)
 class Hold:
-    """A partition on hold, or a file that could not be read, and why."""
+    """A partition on hold, a file that could not be read, or one with a remark, and why."""
 
     feed: str
     business_date: date
@@ -64,10 +65,16 @@ class Status:
     blocked: list[Hold]
     unreadable: list[Hold]
     strays: list[str]
+    ahead: list[str]
     pending_days: list[date]
     newest: date | None
     published_at: datetime | None
     source: str
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all that landed is loaded: nothing pending, on hold, unreadable, out of place or in the future."""
+        return not (self.blocked or self.unreadable or self.strays or self.pending_days or self.ahead)
 
 
 def check_home(home: Home) -> None:
@@ -95,6 +102,7 @@ def read_status(home: Home, config: Config) -> Status:
             blocked=blocked_partitions(con),
             unreadable=unreadable_files(con),
             strays=[str(reason) for _, _, reason in landing.misplaced(home)],
+            ahead=ahead_of_clock(con, home=home, today=datetime.now(UTC).date()),
             pending_days=sorted({day for _, day in due}),
             newest=max((day for _, day in landed), default=None),
             published_at=_modified(home),
@@ -172,6 +180,59 @@ def unreadable_files(con: duckdb.DuckDBPyConnection) -> list[Hold]:
         "where starts_with(rule_id, 'FIL-') order by business_date, feed, file_name"
     ).fetchall()
     return [Hold(*row) for row in rows]
+
+
+def remarked_files(con: duckdb.DuckDBPyConnection) -> list[Hold]:
+    """Files that were loaded with a remark (an unknown column, times without a zone), by date."""
+    rows = con.execute(
+        "select feed, business_date, file_name, file_name || ': ' || message from ops.ledger "
+        "where status = 'loaded' and message is not null order by business_date, feed, file_name"
+    ).fetchall()
+    return [Hold(*row) for row in rows]
+
+
+def quarantine_reasons(con: duckdb.DuckDBPyConnection, *, days: Sequence[date]) -> list[str]:
+    """Why rows of `days` are in quarantine: a clause for each rule, the most frequent first, with its first row."""
+    rows = con.execute(
+        """
+        with failing as (
+            select feed, business_date, file_name, row_number, unnest(rule_ids) as rule_id
+            from quarantine.quarantined_rows
+            where business_date in (select unnest($days))
+        ),
+        rules as (select rule_id, min(description) as description from ops.rule_results group by rule_id)
+        select f.feed, f.rule_id, min(r.description), count(*) as n,
+            min(struct_pack(business_date, file_name, row_number)) as first_row
+        from failing as f
+        left join rules as r on f.rule_id = r.rule_id
+        group by f.feed, f.rule_id
+        order by n desc, f.feed, f.rule_id
+        """,
+        {"days": list(days)},
+    ).fetchall()
+    return [
+        f"{feed}: {rule_id}, {description}: {counted(n, 'row')}, the first is row {first['row_number']} of "
+        f"{first['file_name']} of {first['business_date']}"
+        for feed, rule_id, description, n, first in rows
+    ]
+
+
+def ahead_of_clock(con: duckdb.DuckDBPyConnection, *, home: Home, today: date) -> list[str]:
+    """What to say of every landed folder dated later than the day after `today` (UTC), which is today somewhere.
+
+    Rules and figures know no clock, so a misdated folder passes them. Made-up dates may lie anywhere.
+    """
+    from qa_pipeline.defs.synthetic import is_synthetic  # noqa: PLC0415 - the simulator costs 0.2 s
+
+    landed = landing.landed_partitions(home)
+    ahead = [(day, feed) for (feed, day), files in landed.items() if files and day > today + timedelta(days=1)]
+    if not ahead or is_synthetic(con, home):
+        return []
+    return [
+        f"landing/{feed}/date={day} lies in the future: move its files to the folder of their date; while its rows "
+        "count, figures of every earlier date show as final"
+        for day, feed in sorted(ahead)
+    ]
 
 
 def days_without(con: duckdb.DuckDBPyConnection, *, days: Sequence[date]) -> list[tuple[str, date]]:

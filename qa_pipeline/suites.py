@@ -115,6 +115,12 @@ FILE_RULES: tuple[FileRule, ...] = (
         "nothing in the folder is loaded",
         "Rename the folder, or move its files to the folder of their date.",
     ),
+    FileRule(
+        "FIL-007",
+        "A column has times without a zone",
+        "warn: they are taken as UTC, the rows are loaded",
+        "Deliver times with their zone, such as 2026-01-31T08:00:00Z or …T08:00:00+02:00; Parquet has a type for it.",
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from qa_pipeline.config_plan import (
     usable_codes,
 )
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.messages import counted
 
 MOST_LABELS = 500
 # fmt: off
@@ -139,8 +140,8 @@ def _with_queue(
         made = ["no_violation" if is_violating_guess(codes[0]) else "violation"]
     if made:
         plan.notes.append(
-            f"Queue {queue} showed {len(codes)} label(s), but a queue needs two: {' and '.join(made)} was made up. "
-            f"Correct it in {path}."
+            f"Queue {queue} showed {counted(len(codes), 'label')}, but a queue needs two: {' and '.join(made)} was "
+            f"made up. Correct it in {path}."
         )
     entry: dict[str, str | bool] = {"name": queue, "scale": "nominal", "is_multi_select": is_multi_select}
     blocks = [toml_text.table(("queues", queue), entry, is_array=False)]

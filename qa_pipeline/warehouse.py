@@ -47,6 +47,7 @@ create table if not exists ops.late (
 );
 create table if not exists ops.dirty (node varchar not null, business_date date not null);
 create table if not exists ops.definitions (node varchar not null, fingerprint varchar not null);
+create table if not exists ops.made_from (fingerprint varchar not null);
 create table if not exists quarantine.quarantined_files (
     feed varchar not null, business_date date not null, file_name varchar not null, rule_id varchar not null,
     message varchar not null, rows_landed bigint not null

@@ -96,6 +96,24 @@ def fake_warehouse(*, days: int = 60, seed: int = 7, is_hostile: bool = False) -
     return con
 
 
+def labels_only_warehouse() -> duckdb.DuckDBPyConnection:
+    """A home in which nothing but labels has landed, all of it final."""
+    con = fake_warehouse()
+    for statement in (
+        "delete from marts.defect_rate",
+        "delete from marts.accuracy",
+        "delete from marts.drift where subject_kind <> 'labels'",
+        "delete from tallies.review_counts",
+        "delete from tallies.label_counts where rater_kind = 'model'",
+        "delete from ops.ledger where feed <> 'labels'",
+        "delete from ops.rule_results where feed <> 'labels'",
+        "delete from ops.partitions where feed <> 'labels'",
+        "update marts.agreement set is_provisional = false",
+    ):
+        con.execute(statement)
+    return con
+
+
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
     if not rows:
         return

@@ -50,6 +50,7 @@ TABLES = {
     "weight_sq_ppm BIGINT",
     "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
+    "ops.ledger": "feed VARCHAR, business_date DATE, file_name VARCHAR, rows_landed BIGINT, rows_validated BIGINT",
 }
 # What a row of a tally has where a test does not say otherwise.
 DEFAULTS: dict[str, Any] = {
@@ -83,11 +84,14 @@ DEFAULTS: dict[str, Any] = {
     "fingerprint": "f",
     "status": "loaded",
     "message": None,
+    "file_name": "a.csv",
+    "rows_landed": 1,
+    "rows_validated": 1,
 }
 
 
 def empty_warehouse() -> duckdb.DuckDBPyConnection:
-    """An in-memory warehouse with empty tallies, ops.partitions and schema marts."""
+    """An in-memory warehouse with empty tallies, ops.partitions, ops.ledger and schema marts."""
     con = duckdb.connect()
     for schema in ("tallies", "ops", "marts"):
         con.execute(f"create schema {schema}")
@@ -109,9 +113,11 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | Sequen
     con.unregister("frame")
 
 
-def land(con: duckdb.DuckDBPyConnection, *days: date) -> None:
-    """Say in ops.partitions that labels of these dates have landed."""
-    fill(con, "ops.partitions", [{"feed": "labels", "business_date": day} for day in days])
+def land(con: duckdb.DuckDBPyConnection, *days: date, feed: str = "labels", rows_validated: int = 1) -> None:
+    """Say in ops that a file of these dates has landed, of whose rows so many passed."""
+    landed = [{"feed": feed, "business_date": day} for day in days]
+    fill(con, "ops.partitions", landed)
+    fill(con, "ops.ledger", [partition | {"rows_validated": rows_validated} for partition in landed])
 
 
 def config(

@@ -9,7 +9,6 @@ from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import (
     HEAT,
     INK,
-    MUTED,
     NARROW_LABEL,
     WIDE_LABEL,
     Chart,
@@ -23,7 +22,7 @@ from qa_pipeline.charts.theme import (
     time_axis,
 )
 from qa_pipeline.charts.trends import Span
-from qa_pipeline.charts.verdicts import DRIFT_RULE, PSI_LARGE, PSI_NOTICEABLE, has_moved
+from qa_pipeline.charts.verdicts import PSI_LARGE, PSI_NOTICEABLE, has_moved
 
 SCALE_TOP = 0.35
 ROW_HEIGHT = 28
@@ -41,8 +40,9 @@ def drift_map(
 ) -> Chart:
     """PSI by day; `rows` are `marts.drift` rows of period day, metrics psi and psi_no_drift.
 
-    `names` gives the map's rows, in order from the top: `findings.drift_key` to label. Colours change at 0.1 and 0.25
-    and mean the same on every page; a diamond marks what moved by the rule of `verdicts.has_moved`.
+    `names` gives the map's rows, in order from the top: `findings.drift_key` to label. Warm colours and a diamond mark
+    what moved by the rule of `verdicts.has_moved` and nothing else, whatever its PSI; they mean the same on every page.
+    Rows without any figure are named in the note.
     """
     kept = [row for row in rows if span.first <= row.end <= span.last and findings.drift_key(row) in names]
     psi = sorted((row for row in kept if row.metric == "psi"), key=lambda row: (row.end, findings.drift_key(row)))
@@ -55,8 +55,9 @@ def drift_map(
     if not any(row.estimate is not None for row in psi):
         reason = words.reason_text(psi[-1].reason if psi else None)
         return Chart(key, title, question, "", None, reason, 0, None)
-    present = {findings.drift_key(row) for row in psi}
-    keys = [name for name in names if name in present]
+    filled = {findings.drift_key(row) for row in psi if row.estimate is not None}
+    keys = [name for name in names if name in filled]
+    empty = [names[key] for key in dict.fromkeys(map(findings.drift_key, psi)) if key not in filled]
     # Days before there is a baseline to compare with would be an empty half.
     first = min(row.end for row in psi if row.estimate is not None)
     days = [first + timedelta(days=offset) for offset in range((span.last - first).days + 1)]
@@ -68,7 +69,7 @@ def drift_map(
         "data": [_heat(cells, keys=keys, days=days, names=names, no_drift=no_drift)],
         "layout": layout(
             height=height,
-            margin=(6, 54, 30, left_margin(labels, limit=WIDE_LABEL)),
+            margin=(6, 14, 30, left_margin(labels, limit=WIDE_LABEL)),
             xaxis=time_axis(first, span.last),
             yaxis=axis(
                 range=[len(keys) - 0.5, -0.5],
@@ -81,11 +82,30 @@ def drift_map(
             ),
         ),
     }
-    marks = [row for row in psi if has_moved(row, no_drift.get((row.end, findings.drift_key(row))))]
+    marks = _moved(psi, no_drift=no_drift)
     if marks:
         spec["data"].append(_marks(marks, keys=keys))
     table = _table(cells, keys=keys, names=names, no_drift=no_drift, first=first, caption=caption)
-    return Chart(key, title, question, f"Colour: {DRIFT_RULE}", spec, "", height, table)
+    is_full = len(filled) * len(days) == sum(row.estimate is not None for row in psi)
+    text = _note(marks, empty=empty, is_full=is_full)
+    return Chart(key, title, question, text, spec, "", height, table)
+
+
+def _moved(psi: Sequence[MartRow], *, no_drift: Mapping[tuple[date, str], float]) -> list[MartRow]:
+    return [row for row in psi if has_moved(row, no_drift.get((row.end, findings.drift_key(row))))]
+
+
+def _note(marks: Sequence[MartRow], *, empty: Sequence[str], is_full: bool) -> str:
+    """How to read the map; nothing that is not on it."""
+    parts = ["PSI against the 28 days before. Blue: within chance, or under 0.1."]
+    if marks:
+        rule = f"moved, PSI {PSI_NOTICEABLE} or more and more than chance gives"
+        parts.append(f"Yellow \u25c6: {rule}; orange \u25c6: far, from {PSI_LARGE} on.")
+    if not is_full:
+        parts.append("Blank: not enough data.")
+    if empty:
+        parts.append(f"Not enough data on any day: {words.join(empty, limit=8)}.")
+    return " ".join(parts)
 
 
 def _heat(
@@ -96,13 +116,23 @@ def _heat(
     names: Mapping[str, str],
     no_drift: Mapping[tuple[date, str], float],
 ) -> Spec:
-    def value(key: str, day: date) -> float | None:
+    def shade(key: str, day: date) -> float | None:
         row = cells.get((key, day))
-        return None if row is None else rounded(row.estimate, digits=4)
+        if row is None or row.estimate is None:
+            return None
+        has_warm = has_moved(row, no_drift.get((day, key)))
+        return rounded(row.estimate if has_warm else min(row.estimate, PSI_NOTICEABLE - 0.001), digits=4)
 
-    def chance(key: str, day: date) -> str:
-        usual = no_drift.get((day, key))
-        return "" if usual is None else f", by chance {words.coefficient(usual, digits=3)}"
+    def text(key: str, day: date) -> str:
+        row, usual = cells.get((key, day)), no_drift.get((day, key))
+        if row is None or row.estimate is None:
+            return ""
+        inside = "" if row.low is None else f" ({words.coefficient_range(row.low, row.high)})"
+        chance = "" if usual is None else f"<br>by chance {words.coefficient(usual, digits=3)}"
+        name = words.plot_text(words.short(names[key], limit=60))
+        verdict = "moved" if has_moved(row, usual) else "not moved"
+        value = words.coefficient(row.estimate, digits=3)
+        return f"<b>{name}</b><br>{words.day(day)}<br>PSI {value}{inside}: {verdict}{chance}"
 
     noticeable, large = PSI_NOTICEABLE / SCALE_TOP, PSI_LARGE / SCALE_TOP
     scale: list[list[Any]] = [
@@ -117,27 +147,17 @@ def _heat(
         "type": "heatmap",
         "x": [f"{day}" for day in days],
         "y": list(range(len(keys))),
-        "z": [[value(key, day) for day in days] for key in keys],
-        "text": [[words.plot_text(words.short(names[key]))] * len(days) for key in keys],
-        "customdata": [[chance(key, day) for day in days] for key in keys],
-        "hovertemplate": "<b>%{text}</b><br>%{x|%a %-d %b}<br>PSI %{z:.3f}%{customdata}<extra></extra>",
+        "z": [[shade(key, day) for day in days] for key in keys],
+        "text": [[text(key, day) for day in days] for key in keys],
+        "hovertemplate": "%{text}<extra></extra>",
         "hoverongaps": False,
         "zmin": 0,
         "zmax": SCALE_TOP,
         "colorscale": scale,
         "xgap": 1,
         "ygap": 2,
-        "colorbar": {
-            "thickness": 8,
-            "len": 1,
-            "lenmode": "fraction",
-            "x": 1.01,
-            "outlinewidth": 0,
-            "tickvals": [0, PSI_NOTICEABLE, PSI_LARGE],
-            "ticktext": ["0", f"{PSI_NOTICEABLE}", f"{PSI_LARGE}"],
-            "tickfont": {"color": MUTED, "size": 11},
-            "ypad": 0,
-        },
+        # The colours are few and in the note; a bar of them would not fit beside one row.
+        "showscale": False,
     }
 
 

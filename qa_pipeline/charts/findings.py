@@ -8,19 +8,20 @@ from datetime import date, timedelta
 from statistics import median
 
 from qa_pipeline.charts import words
+from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE
 from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.series import period_text, point_time
 from qa_pipeline.charts.verdicts import (
     ACT,
-    IN_CONTROL,
     NO_TARGET,
+    ON_TARGET,
     PSI_LARGE,
+    PSI_NOTICEABLE,
     TOO_FEW,
     WATCH,
-    Verdict,
-    agreement_verdict,
-    defect_verdict,
     has_moved,
+    judge,
+    reliability,
 )
 
 
@@ -42,16 +43,16 @@ def defect_title(points: Sequence[MartRow], *, current: MartRow | None, target: 
         if not filled:
             return "Defect rate: not enough data"
         return f"Defect rate {rate_text(filled[-1])}, {period_text(filled[-1])}; no 28-day figure yet"
-    rate = rate_text(current)
-    if target is None:
-        return f"Defect rate {rate} over 28 days; no target is set"
-    verdict = defect_verdict(current, target)
+    value = DEFECT_RATE.text_beside(current.estimate, target)
+    rate = f"{value} ({words.percent_range(current.low, current.high)})"
+    verdict = judge(current, target, measure=DEFECT_RATE)
     if verdict is TOO_FEW:
         return f"Too few audits to judge: {rate} of {words.plural(current.n_items, 'audited decision')}"
-    is_below = current.high is not None and current.high < target
-    found = {ACT.key: "is above", WATCH.key: "may be above"}.get(verdict.key, "is below" if is_below else "is within")
+    if target is None:
+        return f"Defect rate {rate} over 28 days; no target is set"
+    found = {ACT: "is above", WATCH: "may be above"}.get(verdict, "meets")
     since = above_since(points, target=target) if verdict is ACT else None
-    return f"Defect rate {rate} {found} its target of {words.percent(target)}" + (
+    return f"Defect rate {rate} {found} its target of {words.exact_percent(target)}" + (
         f", since {words.short_day(since)}" if since else ""
     )
 
@@ -68,37 +69,56 @@ def above_since(points: Sequence[MartRow], *, target: float) -> date | None:
     return start if length >= 2 else None
 
 
-def agreement_line(current: MartRow | None) -> str:
-    """One line under a queue's name: the newest 28 days' alpha and its verdict."""
+def agreement_line(current: MartRow | None, *, target: float | None) -> str:
+    """One line under a queue's name: the newest 28 days' alpha and its target."""
     if current is None or current.estimate is None:
         return words.reason_text(current.reason if current else None)
-    return f"\u03b1 {alpha_text(current)}: {agreement_verdict(current).word}"
+    goal = "" if target is None else f", target {words.exact_coefficient(target)}"
+    return f"\u03b1 {alpha_text(current)}{goal}"
 
 
 def agreement_title(
     current: Mapping[str, MartRow | None], *, names: Mapping[str, str], targets: Mapping[str, float | None]
 ) -> str:
-    """Title over the agreement panels: which queues are unreliable or below target, else how many are reliable."""
-    verdicts = {queue: agreement_verdict(row) for queue, row in current.items()}
-    known = [queue for queue, verdict in verdicts.items() if verdict.key != "few"]
-    if not known:
-        return "Agreement: no queue has enough data to judge"
-    unreliable = [names[queue] for queue in known if verdicts[queue].key == "act"]
-    if unreliable:
-        verb = "is" if len(unreliable) == 1 else "are"
-        return f"Agreement: {words.join(unreliable)} {verb} unreliable"
-    below = []
-    for queue in known:
-        row, target = current[queue], targets[queue]
-        if row is not None and row.high is not None and target is not None and row.high < target:
-            below.append(names[queue])
-    if below:
-        verb = "is" if len(below) == 1 else "are"
-        return f"Agreement: {words.join(below)} {verb} below target"
-    reliable = sum(verdicts[queue].key == "ok" for queue in known)
-    if reliable == len(known):
-        return f"Agreement is reliable in {'the one queue' if reliable == 1 else f'all {reliable} queues'} we can judge"
-    return f"Agreement is reliable in {reliable} of {len(known)} queues we can judge, tentative in the rest"
+    """Title over the agreement panels: which queues are below target, else which may be, else how many meet it."""
+    verdicts = {queue: judge(row, targets[queue], measure=AGREEMENT) for queue, row in current.items()}
+    for verdict, singular, plural in (
+        (ACT, "is below target", "are below target"),
+        (WATCH, "may be below target", "may be below target"),
+    ):
+        named = [names[queue] for queue, found in verdicts.items() if found is verdict]
+        if named:
+            return f"Agreement: {words.join(named)} {singular if len(named) == 1 else plural}"
+    good = sum(found is ON_TARGET for found in verdicts.values())
+    if good:
+        return f"Agreement meets its target in {'the one queue' if good == 1 else f'all {good} queues'} we can judge"
+    if NO_TARGET in verdicts.values():
+        return "Agreement beyond chance; no target is set"
+    return "Agreement: no queue has enough data to judge"
+
+
+def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> str:
+    """Title over the coefficients: observed agreement, alpha, and Krippendorff's own verdict on it where he has one."""
+    if observed is None or observed.estimate is None:
+        return "Agreement: not enough data"
+    title = f"People agree on {words.percent(observed.estimate, digits=0)} of pairs"
+    if alpha is None or alpha.estimate is None:
+        return title
+    verdict = reliability(alpha)
+    return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}" + (f": {verdict}" if verdict else "")
+
+
+def accuracy_title(
+    rows: Sequence[MartRow], *, noun: str, names: Mapping[str, str], targets: Mapping[str, float | None]
+) -> str:
+    """Who misses the target for certain, else what the intervals say of one another."""
+    low = [row.subject for row in rows if judge(row, targets.get(row.subject), measure=ACCURACY) is ACT]
+    if not low:
+        return compare_title(rows, noun=noun, names=names)
+    goals = {targets[subject] for subject in low}
+    named = words.join([names[subject] for subject in low])
+    goal = f"the target of {words.exact_percent(goals.pop())}" if len(goals) == 1 else "target"
+    return f"{named} {'is' if len(low) == 1 else 'are'} less accurate than {goal}"
 
 
 def compare_title(rows: Sequence[MartRow], *, noun: str, names: Mapping[str, str]) -> str:
@@ -137,7 +157,9 @@ def drift_title(
             moved.setdefault(key, []).append(row)
     days = len({row.end for row in judged})
     if not moved:
-        return f"No shift on any of the {words.plural(days, 'day')} shown"
+        quiet = f"No shift on any of the {words.plural(days, 'day')} shown"
+        high = max(row.estimate or 0.0 for row in judged)
+        return quiet if high < PSI_NOTICEABLE else f"{quiet}: PSI up to {words.coefficient(high)} is within chance"
     key, worst = max(moved.items(), key=lambda entry: (len(entry[1]), max(row.estimate or 0.0 for row in entry[1])))
     peak = max(row.estimate or 0.0 for row in worst)
     size = "far" if peak >= PSI_LARGE else "noticeably"
@@ -166,24 +188,3 @@ def volume_title(volumes: Sequence[Volume]) -> str:
     if abs(change) < 0.25:
         return f"Volume is as usual: {made}"
     return f"{made}, {abs(change):.0%} {'below' if change < 0 else 'above'} the usual day"
-
-
-def status_sentence(verdicts: Mapping[str, Verdict]) -> str:
-    """`Act on Hate. Watch Spam. 3 queues are in control.` of queue name to verdict; what is empty is left out."""
-    if not verdicts:
-        return "No figures for this market yet."
-    if len(verdicts) > 1 and all(verdict == IN_CONTROL for verdict in verdicts.values()):
-        return f"All {len(verdicts)} queues are in control."
-    parts = []
-    for verdict, verb in ((ACT, "Act on"), (WATCH, "Watch")):
-        named = [name for name, found in verdicts.items() if found == verdict]
-        if named:
-            parts.append(f"{verb} {words.join(named)}.")
-    for verdict, state in ((IN_CONTROL, "in control"), (NO_TARGET, "without a target")):
-        number = sum(found == verdict for found in verdicts.values())
-        if number:
-            parts.append(f"{words.plural(number, 'queue is', 'queues are')} {state}.")
-    number = sum(found == TOO_FEW for found in verdicts.values())
-    if number:
-        parts.append(f"{words.plural(number, 'queue has', 'queues have')} too few audits to judge.")
-    return " ".join(parts)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from qa_pipeline.charts import findings, words
+from qa_pipeline.charts import words
+from qa_pipeline.charts.arrivals import Arrivals
+from qa_pipeline.charts.measures import AGREEMENT, DEFECT_RATE, HEADLINE, Measure
 from qa_pipeline.charts.naming import ALL, CROSS, slug
 from qa_pipeline.charts.operations import Operations
 from qa_pipeline.charts.overview import Figure, Overview
 from qa_pipeline.charts.reading import MartRow, Volume
-from qa_pipeline.charts.verdicts import ACT, AGREEMENT_RULE, DEFECT_RULE, UNRELIABLE, WATCH, excess
+from qa_pipeline.charts.standing import attention, counts, headline
+from qa_pipeline.charts.verdicts import ABSENT, RULE
 
-WORST_SHOWN = 8
+ATTENTION_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -26,108 +29,60 @@ class MatrixCell:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A line of the list of the worst queues."""
+class Matrix:
+    """A measure by market and queue: `question` is what it answers, `note` how to read it, `rows` hold MatrixCells."""
 
-    glyph: str
-    key: str
-    name: str
-    href: str
-    text: str
+    measure: Measure
+    question: str
+    caption: str
+    note: str
+    rows: Sequence[dict[str, Any]]
 
 
 def index_context(
-    overview: Overview, *, files: dict[str, str], volumes: Sequence[Volume], operations: Operations
+    overview: Overview,
+    *,
+    files: dict[str, str],
+    volumes: Sequence[Volume],
+    operations: Operations,
+    arrivals: Arrivals,
 ) -> dict[str, Any]:
     """Everything `index.html.j2` needs, beside the frame that all pages share."""
-    cells = [(market, queue) for market in overview.markets for queue in overview.queues]
-    real = [overview.defects[cell] for cell in cells]
-    agreements = [overview.agreements[cell] for cell in cells]
-    found = worst(overview, files=files)
+    found = attention(overview, files=files)
+    shown = [measure for measure in HEADLINE if overview.shows(measure)]
+    numbers = counts(overview)
     return {
         "overview": overview,
-        # Where nothing is audited, agreement is what there is to see.
-        "starts_with_agreement": not any(map(_has_estimate, real)) and any(map(_has_estimate, agreements)),
-        "headline": _headline(real, agreements=agreements),
+        "headline": _headline(numbers_text=headline(numbers), operations=operations, has_figures=bool(shown)),
+        "counts": numbers,
         "hold_sentence": operations.hold_sentence(),
-        "defect_matrix": _matrix(overview, kind="defect_rate", files=files),
-        "agreement_matrix": _matrix(overview, kind="agreement", files=files),
+        "matrices": [_matrix(overview, measure=measure, files=files) for measure in shown],
+        "arrivals_missing": arrivals.missing("audits") if shown else [],
         "queue_heads": [overview.names.queue(queue) for queue in (*_shown_queues(overview), ALL)],
-        "worst": found[:WORST_SHOWN],
-        "worst_hidden": max(0, len(found) - WORST_SHOWN),
+        "attention": found[:ATTENTION_SHOWN],
+        "attention_hidden": max(0, len(found) - ATTENTION_SHOWN),
         "newest_day": _newest_day(overview, files=files, volumes=volumes),
+        "shows_defects": DEFECT_RATE in shown,
+        "can_change": any(figure.can_change for measure in shown for figure in overview.cells(measure)),
         "operations": operations,
-        "defect_rule": DEFECT_RULE,
-        "agreement_rule": AGREEMENT_RULE,
+        "rule": RULE,
     }
 
 
-def worst(overview: Overview, *, files: dict[str, str], market: str | None = None) -> list[Finding]:
-    """Queues to act on (furthest above target first), then unreliable agreement, then queues to watch."""
-    markets = overview.markets if market is None else (market,)
-    lines: list[tuple[tuple[float, ...], Figure, str]] = []
-    for code in markets:
-        for queue in overview.queues:
-            defect, agreement = overview.defects[code, queue], overview.agreements[code, queue]
-            row = defect.current
-            if defect.verdict in (ACT, WATCH) and row is not None and defect.target is not None:
-                ratio, difference = excess(row, defect.target)
-                text = f"defect rate {findings.rate_text(row)}, target {words.percent(defect.target)}"
-                text += f"; {words.count(row.n_items)} audited"
-                lines.append(((0.0 if defect.verdict == ACT else 2.0, -ratio, -difference), defect, text))
-            if agreement.verdict == UNRELIABLE and agreement.current is not None:
-                text = f"agreement \u03b1 {findings.alpha_text(agreement.current)} is unreliable"
-                lines.append(((1.0, agreement.current.estimate or 0.0, 0.0), agreement, text))
-    lines.sort(key=lambda line: (line[0], line[1].market, line[1].queue))
-    return [
-        Finding(
-            glyph=figure.verdict.glyph,
-            key=figure.verdict.key,
-            name=f"{overview.names.market(figure.market)} \u203a {overview.names.queue(figure.queue)}",
-            href=f"{files.get(figure.market, '')}#q-{slug(figure.queue)}",
-            text=text,
-        )
-        for _, figure, text in lines
-    ]
-
-
-def _has_estimate(figure: Figure) -> bool:
-    return figure.current is not None and figure.current.estimate is not None
-
-
-def _headline(defects: Sequence[Figure], *, agreements: Sequence[Figure]) -> str:
-    judged = [figure for figure in defects if _has_estimate(figure)]
-    act = sum(figure.verdict == ACT for figure in judged)
-    watch = sum(figure.verdict == WATCH for figure in judged)
-    cells = words.plural(len(judged), "market queue")
-    if not judged:
-        text = "Nothing was audited yet, so there is no defect rate to judge."
-    elif not act and not watch:
-        text = f"Nothing to act on: no defect rate of {cells} is above its target."
-    else:
-        text = f"{act} of {cells} {'needs' if act == 1 else 'need'} action, {watch} to watch."
-    paired = [figure for figure in agreements if figure.verdict.key != "few"]
-    unreliable = sum(figure.verdict == UNRELIABLE for figure in paired)
-    if unreliable:
-        text += f" Agreement is unreliable in {unreliable} of {len(paired)}."
-    return text
+def _headline(*, numbers_text: str, operations: Operations, has_figures: bool) -> str:
+    if not has_figures and operations.is_all_aside:
+        return "No figures yet: all that has landed is in quarantine or on hold."
+    return numbers_text
 
 
 def _shown_queues(overview: Overview) -> list[str]:
-    """Queues that some market has a figure of; all when there are none at all."""
-    used = [
-        queue
-        for queue in overview.queues
-        if any(
-            overview.defects[market, queue].rows or overview.agreements[market, queue].rows
-            for market in overview.markets
-        )
-    ]
-    return used or list(overview.queues)
+    """Queues that some market has a figure of."""
+    used = {queue for market in overview.markets for queue in overview.queues_of(market)}
+    return [queue for queue in overview.queues if queue in used]
 
 
-def _matrix(overview: Overview, *, kind: str, files: dict[str, str]) -> list[dict[str, Any]]:
-    figures = overview.defects if kind == "defect_rate" else overview.agreements
+def _matrix(overview: Overview, *, measure: Measure, files: dict[str, str]) -> Matrix:
+    figures = overview.figures(measure)
     queues = (*_shown_queues(overview), ALL)
     tail = [ALL] if len(overview.markets) > 1 else []
     if any(figures[CROSS, queue].rows for queue in queues):
@@ -137,18 +92,66 @@ def _matrix(overview: Overview, *, kind: str, files: dict[str, str]) -> list[dic
         file = files.get(market, "")
         cells = [_cell(overview, figures[market, queue], file=file) for queue in queues]
         rows.append({"name": overview.names.market(market), "href": file, "cells": cells, "is_total": market in tail})
-    return rows
+    return _MATRICES[measure.key](overview, rows)
+
+
+def _defect_matrix(overview: Overview, rows: Sequence[dict[str, Any]]) -> Matrix:
+    return Matrix(
+        measure=DEFECT_RATE,
+        question="What share of audited decisions was wrong, and is that above target?",
+        caption="Defect rate of the newest 28 days with its 95% interval and target, by market and queue",
+        note="Large: share of randomly audited decisions with a defect; below it the 95% interval. "
+        + _spark_note(overview, measure=DEFECT_RATE)
+        + " each column has one scale from 0. Totals are not judged: their queues have targets of their own.",
+        rows=rows,
+    )
+
+
+def _agreement_matrix(overview: Overview, rows: Sequence[dict[str, Any]]) -> Matrix:
+    return Matrix(
+        measure=AGREEMENT,
+        question="Do two people give the same item the same label, beyond chance?",
+        caption="Krippendorff\u2019s alpha of the newest 28 days with its 95% interval and target, by market and queue",
+        note="Large: Krippendorff\u2019s alpha (1 perfect, 0 chance); below it the 95% interval. "
+        + _spark_note(overview, measure=AGREEMENT)
+        + " each column has one scale. Totals average the queues, weighted by ratings, and are not judged.",
+        rows=rows,
+    )
+
+
+_MATRICES = {DEFECT_RATE.key: _defect_matrix, AGREEMENT.key: _agreement_matrix}
+
+
+def _spark_note(overview: Overview, *, measure: Measure) -> str:
+    """How to read the small trends; nothing that is not in them."""
+    figures = overview.cells(measure)
+    parts = [f"Line: {overview.spark_words}, up to 12 weeks"]
+    if any(figure.can_change for figure in figures):
+        parts.append("dashed where it can still change")
+    if any(figure.target is not None for figure in figures):
+        parts.append("dashed across: target")
+    return "; ".join(parts) + ";"
 
 
 def _cell(overview: Overview, figure: Figure, *, file: str) -> MatrixCell:
     where = f"{overview.names.market(figure.market)}, {overview.names.queue(figure.queue)}"
-    inside = f", interval {figure.interval}" if figure.interval else f" ({figure.why})" if figure.why else ""
+    parts = [f"{where}: {figure.value}"]
+    if figure.verdict is ABSENT:
+        parts = [where]
+    elif figure.interval:
+        parts.append(f"interval {figure.interval}")
+    elif figure.why:
+        parts[0] += f" ({figure.why})"
+    if figure.target is not None:
+        parts.append(f"target {figure.target_text}")
+    if figure.current is not None and figure.current.estimate is not None:
+        parts.append(words.plural(figure.current.n_items, figure.measure.unit))
     anchor = "" if figure.queue == ALL else f"#q-{slug(figure.queue)}"
     return MatrixCell(
         figure=figure,
         href=f"{file}{anchor}" if file and figure.rows else "",
         where=where,
-        label=f"{where}: {figure.value}{inside}, {figure.verdict.word}",
+        label=f"{', '.join(parts)}: {figure.verdict.word}",
     )
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from qa_pipeline.charts.comparisons import METRIC_NAMES
 from qa_pipeline.charts.overview import Overview
-from qa_pipeline.charts.reading import MartRow, Reader
+from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume
+
+OfQueue = TypeVar("OfQueue", MartRow, Volume, GuidelineChange)
 
 
 @dataclass(frozen=True)
@@ -15,10 +18,19 @@ class MarketRows:
     coefficients: Mapping[str, list[MartRow]]
     accuracy: Mapping[str, list[MartRow]]
     drift: Mapping[str, list[MartRow]]
+    volumes: Mapping[str, list[Volume]]
+    changes: Mapping[str, list[GuidelineChange]]
 
 
-def read_market(reader: Reader, *, market: str, overview: Overview) -> MarketRows:
-    """Read agreement coefficients, accuracy and drift of one market."""
+def read_market(
+    reader: Reader,
+    *,
+    market: str,
+    overview: Overview,
+    volumes: Iterable[Volume],
+    changes: Iterable[GuidelineChange],
+) -> MarketRows:
+    """Read agreement coefficients, accuracy and drift of one market, and take its part of the volumes and changes."""
     since = overview.span.first
     coefficients = reader.mart(
         "agreement",
@@ -48,11 +60,13 @@ def read_market(reader: Reader, *, market: str, overview: Overview) -> MarketRow
         coefficients=_by_queue(_newest_only(row for row in coefficients if row.subject == "production")),
         accuracy=_by_queue(_newest_only(accuracy)),
         drift=_by_queue(drift),
+        volumes=_by_queue(volume for volume in volumes if volume.market == market),
+        changes=_by_queue(change for change in changes if change.market == market),
     )
 
 
-def _by_queue(rows: Iterable[MartRow]) -> dict[str, list[MartRow]]:
-    found: dict[str, list[MartRow]] = {}
+def _by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:
+    found: dict[str, list[OfQueue]] = {}
     for row in rows:
         found.setdefault(row.queue, []).append(row)
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 from qa_pipeline.charts import words
 from qa_pipeline.charts.reading import Reader
+from qa_pipeline.suites import FILE_RULES
 
 SAMPLES_PER_RULE = 3
 SAMPLE_CHARACTERS = 400
-FILES_SHOWN = 50
 
 _LEDGER = """
 select
@@ -110,13 +110,38 @@ class RuleLine:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What one rule sent to quarantine: rows, and whole files with `rows` of theirs where they could be counted."""
+
+    feed: str
+    rule_id: str
+    description: str
+    rows: int
+    files: int
+    dates: int
+    last: date | None
+
+
+@dataclass(frozen=True)
+class QuarantinedFile:
+    """A file that was quarantined whole, and why; `rows` is 0 where they could not be counted."""
+
+    feed: str
+    day: date
+    name: str
+    rule_id: str
+    message: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Operations:
     """The night's bookkeeping, as read."""
 
     ledger: Sequence[LedgerLine]
     rules: Sequence[RuleLine]
     blocked: Sequence[tuple[str, date, str]]
-    files: Sequence[tuple[Any, ...]]
+    files: Sequence[QuarantinedFile]
     samples: Sequence[tuple[Any, ...]]
 
     @property
@@ -129,19 +154,55 @@ class Operations:
         """Landed rows of all feeds."""
         return sum(line.landed for line in self.ledger)
 
+    @property
+    def quarantine_text(self) -> str:
+        """`1,351 rows and 2 files`, `2 files`, `nothing`."""
+        held = [words.plural(self.rows_quarantined, "row")] if self.rows_quarantined else []
+        held += [words.plural(len(self.files), "file")] if self.files else []
+        return " and ".join(held) or "nothing"
+
+    @property
+    def is_all_aside(self) -> bool:
+        """Whether files have landed and no row of them is of use: all are on hold or in quarantine."""
+        return bool(self.ledger) and not any(line.validated for line in self.ledger)
+
+    def files_of(self, feed: str) -> int:
+        """How many files of a feed were quarantined whole."""
+        return sum(file.feed == feed for file in self.files)
+
+    def taken(self) -> list[Taken]:
+        """What each rule sent to quarantine, most rows first; of equals most files first."""
+        found = [
+            Taken(rule.feed, rule.rule_id, rule.description, rule.failed, 0, rule.dates_failed, rule.last_failed)
+            for rule in self.rules
+            if rule.failed and rule.action == "quarantine"
+        ]
+        described = {rule.rule_id: rule.description for rule in FILE_RULES}
+        described |= {rule.rule_id: rule.description for rule in self.rules}
+        for feed, rule_id in sorted({(file.feed, file.rule_id) for file in self.files}):
+            files = [file for file in self.files if (file.feed, file.rule_id) == (feed, rule_id)]
+            days = {file.day for file in files}
+            rows = sum(file.rows for file in files)
+            found.append(
+                Taken(feed, rule_id, described.get(rule_id, ""), rows, len(files), len(days), max(days, default=None))
+            )
+        return sorted(found, key=lambda line: (-line.rows, -line.files, line.feed, line.rule_id))
+
     def hold_sentence(self) -> str:
-        """One sentence on what is on hold and in quarantine."""
+        """What is on hold and in quarantine, in two sentences at most."""
         parts = []
         if self.blocked:
             feeds = sorted({feed for feed, _, _ in self.blocked})
             number = words.plural(len(self.blocked), "delivery is", "deliveries are")
             parts.append(f"{number} on hold ({words.join(feeds)}).")
-        if self.rows_quarantined or self.files:
-            text = f"{words.count(self.rows_quarantined)} of {words.plural(self.rows_landed, 'landed row')}"
-            if self.files:
-                text += f" and {words.plural(len(self.files), 'whole file')}"
-            verb = "is" if self.rows_quarantined == 1 and not self.files else "are"
-            parts.append(f"{text} {verb} in quarantine.")
+        held = []
+        if self.rows_quarantined:
+            held.append(f"{words.count(self.rows_quarantined)} of {words.plural(self.rows_landed, 'landed row')}")
+        if self.files:
+            held.append(words.plural(len(self.files), "whole file"))
+        if held:
+            is_one = (self.rows_quarantined + len(self.files)) == 1
+            parts.append(f"{' and '.join(held)} {'is' if is_one else 'are'} in quarantine.")
         return " ".join(parts) or "Nothing is on hold or in quarantine."
 
 
@@ -156,6 +217,9 @@ def read_operations(reader: Reader) -> Operations:
         ledger=[LedgerLine(*row) for row in reader.rows(_LEDGER, needs=["ops.ledger"])],
         rules=[RuleLine(*row) for row in reader.rows(_RULES, needs=["ops.rule_results"])],
         blocked=[(feed, day, message or "") for feed, day, message in reader.rows(_BLOCKED, needs=["ops.partitions"])],
-        files=reader.rows(_FILES, needs=["quarantine.quarantined_files"]),
+        files=[
+            QuarantinedFile(feed, day, name, rule_id, message or "", rows or 0)
+            for feed, day, name, rule_id, message, rows in reader.rows(_FILES, needs=["quarantine.quarantined_files"])
+        ],
         samples=samples,
     )

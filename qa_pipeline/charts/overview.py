@@ -6,24 +6,23 @@ Built once and used by the index and by every market's page, so that one cell is
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from markupsafe import Markup
 
 from qa_pipeline.charts import words
+from qa_pipeline.charts.measures import AGREEMENT, DEFECT_RATE, HEADLINE, Measure
 from qa_pipeline.charts.naming import ALL, CROSS, Names
 from qa_pipeline.charts.reading import MartRow, Reader, newest
 from qa_pipeline.charts.series import GRAIN_ADJECTIVES
 from qa_pipeline.charts.sparkline import Point, sparkline
 from qa_pipeline.charts.trends import Span
-from qa_pipeline.charts.verdicts import MIN_AUDITED, Verdict, agreement_verdict, defect_verdict
+from qa_pipeline.charts.verdicts import ABSENT, MIN_ITEMS, NO_TARGET, TOTAL, Verdict, judge
 from qa_pipeline.config import Config
 
 SHOWN_DAYS = 84
 PERIODS = ("day", "week", "trailing_28d")
 
 Key = tuple[str, str]
-Kind = Literal["defect_rate", "agreement"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Figure:
 
     market: str
     queue: str
-    kind: Kind
+    measure: Measure
     rows: Sequence[MartRow]
     current: MartRow | None
     before: MartRow | None
@@ -43,16 +42,17 @@ class Figure:
     @property
     def value(self) -> str:
         """The newest estimate as text."""
-        estimate = self.current.estimate if self.current else None
-        return words.percent(estimate) if self.kind == "defect_rate" else words.coefficient(estimate)
+        return self.measure.text_beside(self.current.estimate if self.current else None, self.target)
 
     @property
     def interval(self) -> str:
         """The newest interval as text; empty when there is none."""
-        if self.current is None:
-            return ""
-        text = words.percent_range if self.kind == "defect_rate" else words.coefficient_range
-        return text(self.current.low, self.current.high)
+        return self.measure.range_text(self.current.low, self.current.high) if self.current else ""
+
+    @property
+    def target_text(self) -> str:
+        """The target as text; empty when there is none."""
+        return "" if self.target is None else self.measure.target_text(self.target)
 
     @property
     def why(self) -> str:
@@ -61,10 +61,20 @@ class Figure:
             return words.reason_text(None)
         return "" if self.current.low is not None else words.reason_text(self.current.reason)
 
+    @property
+    def has_estimate(self) -> bool:
+        """Whether any period has an estimate."""
+        return any(row.estimate is not None for row in self.rows)
+
+    @property
+    def can_change(self) -> bool:
+        """Whether any estimate of it can still change."""
+        return any(row.is_provisional and row.estimate is not None for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything by market and queue, roll-ups included; `markets` and `queues` are the codes without roll-ups."""
+    """Everything by market and queue, totals included; `markets` and `queues` are the codes without totals."""
 
     markets: tuple[str, ...]
     queues: tuple[str, ...]
@@ -79,11 +89,22 @@ class Overview:
         """`weekly` or `daily`: what a small trend's points are."""
         return GRAIN_ADJECTIVES[self.grain]
 
+    def figures(self, measure: Measure) -> Mapping[Key, Figure]:
+        """Figures of a measure by market and queue."""
+        return self.defects if measure is DEFECT_RATE else self.agreements
+
     def queues_of(self, market: str) -> list[str]:
         """Queues of which the market has a figure, in the config's order."""
-        return [
-            queue for queue in self.queues if self.defects[market, queue].rows or self.agreements[market, queue].rows
-        ]
+        return [queue for queue in self.queues if self.defects[market, queue].verdict is not ABSENT]
+
+    def cells(self, measure: Measure, *, market: str | None = None) -> list[Figure]:
+        """Figures of every market and queue that there is, without totals: what is judged, counted and listed."""
+        markets = self.markets if market is None else (market,)
+        return [self.figures(measure)[code, queue] for code in markets for queue in self.queues_of(code)]
+
+    def shows(self, measure: Measure) -> bool:
+        """Whether any market and queue has an estimate of it; else a page says what is missing in its place."""
+        return any(figure.has_estimate for figure in self.cells(measure))
 
 
 def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) -> Overview:
@@ -94,22 +115,32 @@ def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) 
     agreements = reader.mart(
         "agreement", metrics=["krippendorff_alpha"], subject_kinds=["pool"], periods=PERIODS, since=span.first
     )
-    by_kind: dict[Kind, dict[Key, list[MartRow]]] = {
-        "defect_rate": _by_cell([row for row in defects if row.subject == "human"]),
-        "agreement": _by_cell([row for row in agreements if row.subject == "production"]),
+    rows = {
+        DEFECT_RATE.key: _by_cell([row for row in defects if row.subject == "human"]),
+        AGREEMENT.key: _by_cell([row for row in agreements if row.subject == "production"]),
     }
     markets, queues = tuple(names.markets), tuple(names.queues)
-    weeks = {row.start for rows in by_kind.values() for cell in rows.values() for row in cell if row.period == "week"}
+    weeks = {row.start for cells in rows.values() for cell in cells.values() for row in cell if row.period == "week"}
     grain = "week" if len(weeks) >= 5 else "day"
-    figures: dict[Kind, dict[Key, Figure]] = {"defect_rate": {}, "agreement": {}}
-    for kind, cells in by_kind.items():
+    known = {key for cells in rows.values() for key, cell in cells.items() if any(row.n_ratings for row in cell)}
+    figures: dict[str, dict[Key, Figure]] = {}
+    for measure in HEADLINE:
+        figures[measure.key] = {}
+        cells = rows[measure.key]
         for queue in (*queues, ALL):
             column = [(market, queue) for market in (*markets, ALL, CROSS)]
-            targets = {key: config.target(kind, market=_star(key[0]), queue=_star(queue)) for key in column}
-            scale = _scale([cells.get(key, []) for key in column], grain=grain, kind=kind, targets=targets)
+            targets = {key: _target(config, key, measure=measure) for key in column}
+            scale = _scale([cells.get(key, []) for key in column], grain=grain, measure=measure, targets=targets)
             for key in column:
-                figures[kind][key] = _figure(
-                    key, cells.get(key, []), kind=kind, target=targets[key], grain=grain, scale=scale
+                is_known = key in known or _is_total(key)
+                figures[measure.key][key] = _figure(
+                    key,
+                    cells.get(key, []) if is_known else [],
+                    measure=measure,
+                    target=targets[key] if is_known else None,
+                    grain=grain,
+                    scale=scale,
+                    is_known=is_known,
                 )
     return Overview(
         markets=markets,
@@ -117,14 +148,18 @@ def build_overview(reader: Reader, *, config: Config, names: Names, span: Span) 
         names=names,
         span=span,
         grain=grain,
-        defects=figures["defect_rate"],
-        agreements=figures["agreement"],
+        defects=figures[DEFECT_RATE.key],
+        agreements=figures[AGREEMENT.key],
     )
 
 
-def _star(code: str) -> str:
-    """A roll-up is judged by the target that holds for everything."""
-    return "*" if code in (ALL, CROSS) else code
+def _is_total(key: Key) -> bool:
+    return key[0] in (ALL, CROSS) or key[1] == ALL
+
+
+def _target(config: Config, key: Key, *, measure: Measure) -> float | None:
+    """A total has no target: its queues have their own, and the mix of queues would decide."""
+    return None if _is_total(key) else config.target(measure.key, market=key[0], queue=key[1])
 
 
 def _by_cell(rows: Sequence[MartRow]) -> dict[Key, list[MartRow]]:
@@ -135,24 +170,33 @@ def _by_cell(rows: Sequence[MartRow]) -> dict[Key, list[MartRow]]:
 
 
 def _scale(
-    column: Sequence[Sequence[MartRow]], *, grain: str, kind: Kind, targets: Mapping[Key, float | None]
+    column: Sequence[Sequence[MartRow]], *, grain: str, measure: Measure, targets: Mapping[Key, float | None]
 ) -> tuple[float, float]:
     """One scale for a queue's small trends: from 0 for rates, from the lowest value for alpha."""
     # A week of three audits would set the scale for everybody; such points are drawn at its edge.
-    points = [row for rows in column for row in rows if row.period == grain and row.n_items >= MIN_AUDITED]
+    points = [row for rows in column for row in rows if row.period == grain and row.n_items >= MIN_ITEMS]
     values = [row.estimate for row in points if row.estimate is not None]
     values += [row.estimate for row in map(newest, column) if row is not None and row.estimate is not None]
     values += [target for target in targets.values() if target is not None]
     if not values:
         return 0.0, 1.0
-    return (0.0, max(values)) if kind == "defect_rate" else (min(values), max(values))
+    return (0.0 if measure is DEFECT_RATE else min(values), max(values))
 
 
 def _figure(
-    key: Key, rows: Sequence[MartRow], *, kind: Kind, target: float | None, grain: str, scale: tuple[float, float]
+    key: Key,
+    rows: Sequence[MartRow],
+    *,
+    measure: Measure,
+    target: float | None,
+    grain: str,
+    scale: tuple[float, float],
+    is_known: bool,
 ) -> Figure:
     current = newest(rows)
-    verdict = defect_verdict(current, target) if kind == "defect_rate" else agreement_verdict(current)
+    verdict = judge(current, target, measure=measure) if is_known else ABSENT
+    if _is_total(key) and verdict is NO_TARGET:
+        verdict = TOTAL
     points = [
         Point(row.estimate, row.is_provisional)
         for row in sorted((row for row in rows if row.period == grain), key=lambda row: row.end)
@@ -167,7 +211,7 @@ def _figure(
     return Figure(
         market=key[0],
         queue=key[1],
-        kind=kind,
+        measure=measure,
         rows=rows,
         current=current,
         before=before,

@@ -15,6 +15,7 @@ import duckdb
 import jinja2
 
 from qa_pipeline.charts import words
+from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.index_page import index_context
 from qa_pipeline.charts.market_page import market_context
 from qa_pipeline.charts.market_rows import read_market
@@ -25,7 +26,7 @@ from qa_pipeline.charts.publishing import publish
 from qa_pipeline.charts.reading import Reader
 from qa_pipeline.charts.theme import figure_json
 from qa_pipeline.charts.trends import Span
-from qa_pipeline.charts.verdicts import MIN_AUDITED, PSI_LARGE, PSI_NOTICEABLE, RELIABLE, TENTATIVE
+from qa_pipeline.charts.verdicts import MIN_ITEMS, PSI_LARGE, PSI_NOTICEABLE, RELIABLE, TENTATIVE
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
 
@@ -56,6 +57,7 @@ def write_pages(
     span = Span(first=_first_day(reader, end), last=end)
     overview = build_overview(reader, config=config, names=names, span=span)
     operations = read_operations(reader)
+    arrivals = Arrivals.of(operations)
     volumes = reader.volumes(span.first)
     changes = reader.guideline_changes()
     plotly_name, plotly_code = _plotly()
@@ -81,17 +83,18 @@ def write_pages(
     n_assets = len(pages)
     for market, file in files.items():
         context = market_context(
-            read_market(reader, market=market, overview=overview),
+            read_market(reader, market=market, overview=overview, volumes=volumes, changes=changes),
             market=market,
             overview=overview,
             config=config,
-            volumes=volumes,
-            changes=changes,
+            arrivals=arrivals,
         )
         pages[file] = render("market.html.j2", has_charts=True, **context)
-    pages["contract.html"] = render("contract.html.j2", feeds=FEEDS, page="contract")
+    pages["contract.html"] = render(
+        "contract.html.j2", feeds=FEEDS, page="contract", shown_rules={rule.rule_id for rule in operations.rules}
+    )
     pages["method.html"] = render("method.html.j2", page="method", **_method(config))
-    index = index_context(overview, files=files, volumes=volumes, operations=operations)
+    index = index_context(overview, files=files, volumes=volumes, operations=operations, arrivals=arrivals)
     pages["index.html"] = render("index.html.j2", page="index", **index)
     written = publish(pages, folder=reports, obsolete=("market-*.html", "assets/plotly-*.js"))
     html = written[n_assets:]
@@ -145,7 +148,7 @@ def _plotly() -> tuple[str, bytes]:
 def _method(config: Config) -> Mapping[str, Any]:
     return {
         "restate_days": config.pipeline.restate_days,
-        "min_audited": MIN_AUDITED,
+        "min_items": MIN_ITEMS,
         "reliable": RELIABLE,
         "tentative": TENTATIVE,
         "psi_noticeable": PSI_NOTICEABLE,

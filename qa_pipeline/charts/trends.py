@@ -1,10 +1,11 @@
-"""Figures over time: defect rate, agreement, volume. Rows in, `Chart` out; titles come from the same rows."""
+"""The defect rate over time. Rows in, `Chart` out; the title comes from the same rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from qa_pipeline.charts import findings, words
+from qa_pipeline.charts import findings, verdicts, words
+from qa_pipeline.charts.measures import DEFECT_RATE
 from qa_pipeline.charts.reading import GuidelineChange, MartRow, choose_grain, newest
 from qa_pipeline.charts.series import (
     GRAIN_ADJECTIVES,
@@ -51,13 +52,17 @@ def defect_trend(
     grain = choose_grain(rows)
     points = at_grain(rows, grain=grain, first=span.first)
     current = newest(rows)
-    question = "Do more decisions turn out wrong than the target allows?"
+    question = (
+        "What share of the decisions turn out wrong?"
+        if target is None
+        else "Do more decisions turn out wrong than the target allows?"
+    )
     title = findings.defect_title(points, current=current, target=target)
     if not any(row.estimate is not None for row in points):
         reason = words.reason_text(points[-1].reason if points else None)
         return Chart(key, title, question, "", None, reason, 0, None)
     traces = [*band_traces(points), *line_traces(points, color=LINE, text=_defect_text)]
-    signals = [row for row in points if target is not None and row.low is not None and row.low > target]
+    signals = [row for row in points if verdicts.judge(row, target, measure=DEFECT_RATE) is verdicts.ACT]
     if signals:
         traces.append(_signal_trace(signals))
     if current is not None and current.estimate is not None:
@@ -71,7 +76,7 @@ def defect_trend(
         "layout": layout(
             height=264,
             margin=(22 if marks else 8, right, 28, 46),
-            xaxis=time_axis(span.first, _axis_end(span, grain=grain)),
+            xaxis=time_axis(span.first, axis_end(span, grain=grain)),
             yaxis=axis(range=[0, rounded(top)], tickformat=".0%" if top >= 0.04 else ".1%", nticks=6),
             shapes=[
                 *([line_shape(y=target)] if target is not None else []),
@@ -84,7 +89,13 @@ def defect_trend(
         key,
         title,
         question,
-        _defect_note(grain, has_signals=bool(signals), has_marks=bool(marks)),
+        _defect_note(
+            grain,
+            has_target=target is not None,
+            can_change=any(row.is_provisional for row in points),
+            has_signals=bool(signals),
+            has_marks=bool(marks),
+        ),
         spec,
         "",
         264,
@@ -92,67 +103,10 @@ def defect_trend(
     )
 
 
-def agreement_panels(
-    rows_by_queue: dict[str, list[MartRow]], *, names: dict[str, str], span: Span, targets: dict[str, float | None]
-) -> list[Chart]:
-    """One small figure of Krippendorff's alpha for each queue; all share grain, time and scale.
-
-    `rows_by_queue` are `marts.agreement` rows of metric krippendorff_alpha, any periods. Keys of the charts are
-    `agreement-<position>`; the caller links them.
-    """
-    grain = _panel_grain(rows_by_queue)
-    points = {queue: at_grain(rows, grain=grain, first=span.first) for queue, rows in rows_by_queue.items()}
-    known = [row for rows in points.values() for row in rows if row.estimate is not None]
-    wanted = [value for value in targets.values() if value is not None]
-    lows = [row.low if row.low is not None else row.estimate for row in known]
-    lowest = min([value for value in lows if value is not None] + wanted + [0.6])
-    scale = [rounded(max(-1.0, lowest - 0.05)), 1.03]
-    charts = []
-    for position, (queue, rows) in enumerate(points.items()):
-        current = newest(rows_by_queue[queue])
-        title, question = names[queue], findings.agreement_line(current)
-        key = f"agreement-{position}"
-        if not any(row.estimate is not None for row in rows):
-            reason = words.reason_text(rows[-1].reason if rows else None)
-            charts.append(Chart(key, title, question, "", None, reason, 0, None))
-            continue
-        target = targets[queue]
-        spec: Spec = {
-            "data": [*band_traces(rows), *line_traces(rows, color=LINE, text=_agreement_text)],
-            "layout": layout(
-                height=168,
-                margin=(6, 8, 24, 34),
-                xaxis=time_axis(span.first, _axis_end(span, grain=grain), ticks=2),
-                yaxis=axis(range=scale, nticks=6, tickformat=".1f"),
-                shapes=[line_shape(y=target)] if target is not None else [],
-            ),
-        }
-        note_text = f"{GRAIN_ADJECTIVES[grain]} alpha" + (
-            "" if target is None else f", target {words.coefficient(target)}"
-        )
-        charts.append(Chart(key, title, question, note_text, spec, "", 168, _agreement_table(rows, names[queue])))
-    return charts
-
-
-def _axis_end(span: Span, *, grain: str) -> date:
+def axis_end(span: Span, *, grain: str) -> date:
     """Last day of the time axis; the middle of a week that has just begun lies ahead of the newest day."""
     middle = span.last + timedelta(days=3 - span.last.weekday())
     return max(span.last, middle) if grain == "week" else span.last
-
-
-def _panel_grain(rows_by_queue: dict[str, list[MartRow]]) -> str:
-    """What the panels' points are: that of which most queues have a trend; of equals weeks, then days.
-
-    A queue whose 28 days are judged must not look as if it had no data.
-    """
-
-    def rank(grain: str) -> tuple[int, int]:
-        filled = [
-            sum(row.period == grain and row.estimate is not None for row in rows) for rows in rows_by_queue.values()
-        ]
-        return (sum(number > 0 for number in filled), int(max(filled, default=0) >= 3))
-
-    return max(("week", "day", "trailing_28d"), key=rank)
 
 
 def _defect_text(row: MartRow) -> str:
@@ -161,13 +115,6 @@ def _defect_text(row: MartRow) -> str:
         parts[-1] += f" ({words.percent_range(row.low, row.high)})"
     parts.append(f"{words.count(row.n_items)} audited, {state_text(row)}")
     return "<br>".join(parts)
-
-
-def _agreement_text(row: MartRow) -> str:
-    value = words.coefficient(row.estimate)
-    if row.low is not None:
-        value += f" ({words.coefficient_range(row.low, row.high)})"
-    return f"<b>{period_text(row)}</b><br>\u03b1 {value}<br>{words.plural(row.n_items, 'item')}, {state_text(row)}"
 
 
 def _signal_trace(signals: Sequence[MartRow]) -> Spec:
@@ -196,12 +143,12 @@ def _window_trace(current: MartRow) -> Spec:
 
 
 def _defect_top(points: Sequence[MartRow], *, current: MartRow | None, target: float | None) -> float:
-    """Top of the scale: every estimate, the target, and the bands but for their widest tenth."""
-    highs = sorted(row.high for row in points if row.high is not None)
+    """Top of the scale: every estimate, the target, and the intervals unless one would squeeze the rest to half."""
     tops = [row.estimate for row in points if row.estimate is not None]
-    tops += [highs[int(0.9 * (len(highs) - 1))]] if highs else []
     tops += [value for value in (target, current.high if current else None) if value is not None]
-    return min(1.0, max([*tops, 0.01]) * 1.12)
+    highest = max([*tops, 0.01])
+    highs = [row.high for row in points if row.high is not None]
+    return min(1.0, max(highest, min(max(highs, default=0.0), 2 * highest)) * 1.06)
 
 
 def _right_labels(current: MartRow | None, *, target: float | None, top: float) -> list[Spec]:
@@ -210,7 +157,7 @@ def _right_labels(current: MartRow | None, *, target: float | None, top: float) 
     if current is not None and current.estimate is not None:
         labels.append((current.estimate, f"<b>28 d {words.percent(current.estimate)}</b>", INK))
     if target is not None:
-        labels.append((target, f"target {words.percent(target)}", MUTED))
+        labels.append((target, f"target {words.exact_percent(target)}", MUTED))
     labels.sort(key=lambda label: label[0])
     is_close = len(labels) == 2 and (labels[1][0] - labels[0][0]) / top < 0.09
     anchors = ["top", "bottom"] if is_close else ["middle", "middle"]
@@ -243,14 +190,20 @@ def _mark_labels(marks: Iterable[GuidelineChange]) -> list[Spec]:
     ]
 
 
-def _defect_note(grain: str, *, has_signals: bool, has_marks: bool) -> str:
-    parts = [f"Line: {GRAIN_ADJECTIVES[grain]} rate in random audits, with its 95% interval"]
-    parts.append("thick: the newest 28 days")
-    parts.append("dashed line: can still change")
+def _defect_note(grain: str, *, has_target: bool, can_change: bool, has_signals: bool, has_marks: bool) -> str:
+    """How to read the figure; nothing that is not on it."""
+    parts = [
+        f"Line: {GRAIN_ADJECTIVES[grain]} rate in random audits, with its 95% interval",
+        "thick: the newest 28 days",
+    ]
+    if has_target:
+        parts.append("long dashes: target")
+    if can_change:
+        parts.append("short dashes: can still change")
     if has_signals:
-        parts.append("\u25c6 interval wholly above the target")
+        parts.append("\u25c6 whole interval above the target")
     if has_marks:
-        parts.append("dotted: another guideline in force")
+        parts.append("dotted upright: another guideline in force")
     return "; ".join(parts) + "."
 
 
@@ -270,23 +223,4 @@ def _defect_table(points: Sequence[MartRow], current: MartRow | None) -> Table:
             for row in rows
         ),
         numeric=frozenset({1, 2, 3}),
-    )
-
-
-def _agreement_table(rows: Sequence[MartRow], name: str) -> Table:
-    return Table(
-        caption=f"Krippendorff\u2019s alpha, {name}, newest first",
-        heads=("Period", "Alpha", "95% interval", "Items", "Ratings", "State"),
-        rows=tuple(
-            (
-                period_text(row),
-                words.coefficient(row.estimate),
-                words.coefficient_range(row.low, row.high),
-                words.count(row.n_items),
-                words.count(row.n_ratings),
-                state_text(row),
-            )
-            for row in reversed(rows)
-        ),
-        numeric=frozenset({1, 2, 3, 4}),
     )

@@ -1,14 +1,15 @@
-"""The rules that turn a mart row into a status. One rule for each kind of figure, used by every page.
+"""The one rule that turns a figure and its target into a status, used by every page, list, headline and chart.
 
-Pure: rows in, verdicts out. The sentences of the `*_RULE`s are printed on the pages, so that a reader
-sees the rule that judged. Control limits from a queue's own past belong to a later mart, not here.
+Pure: rows in, verdicts out. `RULE` is printed on the pages, so that a reader sees the rule that judged. Control limits
+from a queue's own past belong to a later mart, not here.
 """
 
 from dataclasses import dataclass
 
+from qa_pipeline.charts.measures import Measure
 from qa_pipeline.charts.reading import MartRow
 
-MIN_AUDITED = 30
+MIN_ITEMS = 30
 RELIABLE = 0.8
 TENTATIVE = 0.667
 PSI_NOTICEABLE = 0.1
@@ -27,59 +28,58 @@ class Verdict:
 
 ACT = Verdict("act", "\u25c6", "act", 0)
 WATCH = Verdict("watch", "\u25b2", "watch", 1)
-IN_CONTROL = Verdict("ok", "\u25cf", "in control", 2)
+ON_TARGET = Verdict("ok", "\u25cf", "on target", 2)
 NO_TARGET = Verdict("none", "\u2013", "no target set", 3)
 TOO_FEW = Verdict("few", "\u25cb", "not enough data", 4)
+# A total mixes queues that have targets of their own, and a market may not have every queue.
+TOTAL = Verdict("none", "", "not judged", 5)
+ABSENT = Verdict("absent", "", "no decisions", 6)
 
-UNRELIABLE = Verdict("act", "\u25c6", "unreliable", 0)
-TENTATIVELY = Verdict("watch", "\u25b2", "tentative", 1)
-RELIABLY = Verdict("ok", "\u25cf", "reliable", 2)
-
-DEFECT_RULE = (
-    (ACT, "the whole 95% interval lies above the target"),
-    (WATCH, "the estimate is above the target, but the interval still covers it"),
-    (IN_CONTROL, "the estimate is at or below the target"),
-    (TOO_FEW, f"hatched: fewer than {MIN_AUDITED} audited decisions, or no estimate"),
-    (NO_TARGET, "nothing to compare with: targets.toml has no defect rate for it"),
-)
-AGREEMENT_RULE = (
-    (UNRELIABLE, f"the whole 95% interval of Krippendorff\u2019s alpha lies below {TENTATIVE}"),
-    (TENTATIVELY, f"the whole interval is at {TENTATIVE} or above"),
-    (RELIABLY, f"the whole interval is at {RELIABLE} or above"),
-    (TOO_FEW, f"hatched: the interval covers {TENTATIVE}, or there is none"),
-)
-DRIFT_RULE = (
-    f"PSI against the 28 days before. \u25c6 moved: {PSI_NOTICEABLE} or more, and more than chance gives; far: from "
-    f"{PSI_LARGE} on. Blank: not enough data."
+RULE = (
+    (ACT, "the whole 95% interval misses the target"),
+    (WATCH, "the estimate misses the target, but the interval still includes it"),
+    (ON_TARGET, "the estimate meets the target"),
+    (TOO_FEW, f"hatched: no estimate, no interval, or fewer than {MIN_ITEMS} items"),
+    (NO_TARGET, "targets.toml has no target for it"),
 )
 
 
-def defect_verdict(row: MartRow | None, target: float | None) -> Verdict:
-    """Judge a defect rate against its target.
+def judge(row: MartRow | None, target: float | None, *, measure: Measure) -> Verdict:
+    """Judge an estimate and its 95 % interval by a target. An end that touches the target includes it.
 
-    >>> defect_verdict(None, 0.05).word
+    >>> from qa_pipeline.charts.measures import DEFECT_RATE
+    >>> judge(None, 0.05, measure=DEFECT_RATE).word
     'not enough data'
     """
-    if row is None or row.estimate is None or row.low is None:
-        return TOO_FEW
-    if target is None:
-        return NO_TARGET if row.n_items >= MIN_AUDITED else TOO_FEW
-    if row.low > target:
-        return ACT
-    if row.n_items < MIN_AUDITED:
-        return TOO_FEW
-    return WATCH if row.estimate > target else IN_CONTROL
-
-
-def agreement_verdict(row: MartRow | None) -> Verdict:
-    """Judge an agreement coefficient by Krippendorff's limits 0.8 and 0.667, applied to its interval."""
     if row is None or row.estimate is None or row.low is None or row.high is None:
         return TOO_FEW
-    if row.low >= RELIABLE:
-        return RELIABLY
+    if target is None:
+        return NO_TARGET if row.n_items >= MIN_ITEMS else TOO_FEW
+    if shortfall(row, target, measure=measure) > 0:
+        return ACT
+    if row.n_items < MIN_ITEMS:
+        return TOO_FEW
+    misses = row.estimate > target if measure.is_high_bad else row.estimate < target
+    return WATCH if misses else ON_TARGET
+
+
+def shortfall(row: MartRow, target: float, *, measure: Measure) -> float:
+    """How far a figure misses its target for certain: from the target to the near end of the interval.
+
+    Negative where the interval includes the target or meets it; without an interval the estimate stands for its ends.
+    """
+    near = row.low if measure.is_high_bad else row.high
+    near = near if near is not None else row.estimate or 0.0
+    return near - target if measure.is_high_bad else target - near
+
+
+def reliability(row: MartRow | None) -> str:
+    """Krippendorff's verdict on his alpha, by its interval: `reliable`, `tentative`, `unreliable`, or empty."""
+    if row is None or row.low is None or row.high is None:
+        return ""
     if row.low >= TENTATIVE:
-        return TENTATIVELY
-    return UNRELIABLE if row.high < TENTATIVE else TOO_FEW
+        return "reliable" if row.low >= RELIABLE else "tentative"
+    return "unreliable" if row.high < TENTATIVE else ""
 
 
 def has_moved(psi: MartRow, no_drift: float | None) -> bool:
@@ -87,9 +87,3 @@ def has_moved(psi: MartRow, no_drift: float | None) -> bool:
     if psi.estimate is None or psi.low is None:
         return False
     return psi.estimate >= PSI_NOTICEABLE and psi.low > (no_drift or 0.0)
-
-
-def excess(row: MartRow, target: float) -> tuple[float, float]:
-    """Sort key of how far a rate is above its target for certain: the ratio, then the difference, of its lower end."""
-    low = row.low if row.low is not None else 0.0
-    return (low / target if target > 0 else float("inf") if low > 0 else 0.0, low - target)

@@ -18,8 +18,9 @@ def volume_chart(volumes: Sequence[Volume], *, key: str, span: Span, height: int
 
     `height` is the figure's, in CSS pixels; a panel is at least 40 and at most 110 high.
     """
-    question = "Is there enough work, and enough audits, to judge?"
     days = sorted((volume for volume in volumes if span.first <= volume.day <= span.last), key=lambda row: row.day)
+    has_audits = any(row.reviewed for row in days)
+    question = "Is there enough work, and enough audits, to judge?" if has_audits else "How much is decided each day?"
     if not any(row.human or row.model for row in days):
         return Chart(key, "Volume: nothing was decided", question, "", None, "no decisions", 0, None)
     title = findings.volume_title(days)
@@ -29,14 +30,16 @@ def volume_chart(volumes: Sequence[Volume], *, key: str, span: Span, height: int
         panels.append(("Human decisions", _bars(xs, [row.human for row in days], color=LINE, what="human decisions")))
     if any(row.model for row in days):
         panels.append(("Model decisions", _bars(xs, [row.model for row in days], color=MODEL, what="model decisions")))
-    if any(row.reviewed for row in days):
+    if has_audits:
         panels.append(("Audited share", _share(days)))
     panel_height = min(110, max(40, (height - AXIS_HEIGHT) // len(panels) - GAP_HEIGHT))
     height = len(panels) * (panel_height + GAP_HEIGHT) + AXIS_HEIGHT
     spec: Spec = {"data": [], "layout": _layout(panels, span=span, height=height, panel_height=panel_height)}
     for number, (_, trace) in enumerate(panels, start=1):
         spec["data"].append(trace | {"yaxis": "y" if number == 1 else f"y{number}"})
-    text = "Decisions by the market\u2019s own date; audited share: reviewed human decisions, random and targeted."
+    text = "Decisions by the market\u2019s own date" + (
+        "; audited share: reviewed human decisions, random and targeted." if has_audits else "."
+    )
     return Chart(key, title, question, text, spec, "", height, _table(days))
 
 
@@ -93,18 +96,22 @@ def _layout(panels: Sequence[tuple[str, Spec]], *, span: Span, height: int, pane
 
 
 def _table(days: Sequence[Volume]) -> Table:
+    """The numbers; columns of what never was are left out."""
+    has_models, has_audits = any(row.model for row in days), any(row.reviewed for row in days)
+    heads = ["Day", "Human decisions"]
+    heads += ["Model decisions"] if has_models else []
+    heads += ["Audited", "Audited share"] if has_audits else []
+    rows = []
+    for row in reversed(days):
+        cells = [words.day(row.day), words.count(row.human)]
+        cells += [words.count(row.model)] if has_models else []
+        share = row.reviewed / row.human if row.human else None
+        cells += [words.count(row.reviewed), words.percent(share)] if has_audits else []
+        rows.append(tuple(cells))
+    what = "Decisions and audits" if has_audits else "Decisions"
     return Table(
-        caption="Decisions and audits by day, newest first",
-        heads=("Day", "Human decisions", "Model decisions", "Audited", "Audited share"),
-        rows=tuple(
-            (
-                words.day(row.day),
-                words.count(row.human),
-                words.count(row.model),
-                words.count(row.reviewed),
-                words.percent(row.reviewed / row.human if row.human else None),
-            )
-            for row in reversed(days)
-        ),
-        numeric=frozenset({1, 2, 3, 4}),
+        caption=f"{what} by day, newest first",
+        heads=tuple(heads),
+        rows=tuple(rows),
+        numeric=frozenset(range(1, len(heads))),
     )

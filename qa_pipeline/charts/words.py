@@ -17,6 +17,7 @@ _REASONS = {
     "no_data": "no data",
     "no_pairs": "no item was judged twice",
     "one_label_only": "only one label was used",
+    "rare_labels": "labels other than the commonest are too rare for an interval",
     "scores_incomplete": "scores are not delivered for every label",
     "sparse_categories": "some labels are too rare for an interval",
     "too_few_disagreements": "too few disagreements for an interval",
@@ -42,6 +43,16 @@ def percent(value: float | None, *, digits: int = 1) -> str:
 def coefficient(value: float | None, *, digits: int = 2) -> str:
     """`0.713` as `0.71`; a dash for None."""
     return NOTHING if value is None else _signless(value, digits)
+
+
+def exact_percent(value: float | None) -> str:
+    """A share that somebody set, not rounded to another one: `0.07` as `7.0%`, `0.0025` as `0.25%`."""
+    return NOTHING if value is None else f"{_exact(value * 100, least=1)}%"
+
+
+def exact_coefficient(value: float | None) -> str:
+    """A coefficient that somebody set, not rounded to another one: `0.8` as `0.80`, `0.667` as `0.667`."""
+    return NOTHING if value is None else _exact(value, least=2)
 
 
 def count(value: int | None) -> str:
@@ -86,6 +97,13 @@ def points(change: float) -> str:
     text = f"{abs(change) * 100:.1f}"
     sign = "" if float(text) == 0 else "+" if change > 0 else MINUS
     return f"{sign}{text}{NBSP}pt"
+
+
+def signed(change: float) -> str:
+    """A difference of two coefficients, signed: `+0.04`."""
+    text = f"{abs(change):.2f}"
+    sign = "" if float(text) == 0 else "+" if change > 0 else MINUS
+    return f"{sign}{text}"
 
 
 def day(value: date | None) -> str:
@@ -137,6 +155,12 @@ def plain(text: str) -> str:
 def plot_text(text: str) -> str:
     """`text` for a Plotly text: Plotly renders tags such as `<a>` and `<b>`, so they are escaped."""
     return html.escape(text, quote=False)
+
+
+def _exact(value: float, *, least: int) -> str:
+    """`value` with as many decimals as it needs, at least `least` and at most 6."""
+    digits = next((number for number in range(least, 6) if round(value, number) == round(value, 6)), 6)
+    return _signless(value, digits)
 
 
 def _signless(value: float, digits: int) -> str:

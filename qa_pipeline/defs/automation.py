@@ -1,21 +1,23 @@
-"""What starts runs by itself: the nightly schedule and the sensor on the landing folder.
+"""What starts runs by itself: the nightly schedule, and the sensor on landing folder and configuration.
 
-Both start the job `nightly`. No `from __future__ import annotations` here: Dagster reads annotations.
+Which dates are due is `loading.pending`, compared with what is published. No `from __future__ import annotations` here:
+Dagster reads annotations.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 import dagster as dg
 import duckdb
 
-from qa_pipeline import landing
-from qa_pipeline.defs.jobs import NIGHTLY
+from qa_pipeline import landing, provenance, warehouse
+from qa_pipeline.config import Config, load_config
+from qa_pipeline.defs.jobs import LOAD_DAY, NIGHTLY, RESTATE_AND_PUBLISH, load_day, nightly, restate_and_publish
 from qa_pipeline.defs.partitions import daily
-from qa_pipeline.errors import QaError
-from qa_pipeline.loading import stat_fingerprint
+from qa_pipeline.errors import HomeError, QaError
+from qa_pipeline.loading import pending_states
 from qa_pipeline.nights import is_running
 from qa_pipeline.publishing import open_published
 from qa_pipeline.settings import Home
@@ -23,8 +25,15 @@ from qa_pipeline.settings import Home
 # By 12:00 UTC a calendar day has ended in every time zone of the world; half an hour for the last files to arrive.
 NIGHTLY_CRON = "30 12 * * *"
 SECONDS_BETWEEN_LOOKS = 60
-# A night is one writer, so more would only queue; what is left over is started by the next looks.
-RUNS_PER_LOOK = 5
+# One look starts the runs of so many dates: a month and its newest day. The next looks start the others.
+DATES_PER_LOOK = 31
+# A state that does not reach the published warehouse is run again twice; then somebody has to look.
+MOST_RUNS = 3
+# Runs wait in the order of their priority, then of their start: the loads of a look come before what follows them.
+_AFTER_THE_LOADS = {"dagster/priority": "-1"}
+# The state that is not a date's: what figures and pages are made from besides the loaded rows.
+_FIGURES = "figures"
+_NAMED_DATES = 5
 _HASH_LENGTH = 12
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -33,7 +42,10 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-Hashes = dict[str, str]
+# Date (or `figures`) -> hash of what it would be made from.
+States = dict[str, str]
+# Date (or `figures`) -> that hash, and how many runs were started for it.
+Cursor = dict[str, tuple[str, int]]
 
 
 @dg.schedule(
@@ -52,82 +64,124 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 @dg.sensor(
     name="landing_changes",
-    job_name=NIGHTLY,
+    jobs=[nightly, load_day, restate_and_publish],
     minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts the partition of every landing folder that changed and has been still for one look: new, "
-    "re-delivered and removed files alike. It reads names, sizes and times only.",
+    description="Starts every date whose files, suite, SQL or configuration are not those of the published state and "
+    "have been still for one look: new, re-delivered and removed files alike. It reads names, sizes and times only. "
+    f"What fails is run again {MOST_RUNS - 1} times, then told as the reason for starting nothing.",
 )
 def landing_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Look at the landing folder once.
+    """Look once at what is due.
 
-    The cursor holds two JSON objects, date -> hash of its files' names, sizes and times: `done`, the state that a run
-    was started for or that is published already, and `seen`, the changed state of the last look.
+    The cursor holds what was due at the last look. Whatever is due again in the same state, while nothing runs, was
+    still for one look, and every run that was started for it has failed. Run keys are left out: Dagster would refuse to
+    run a state that comes back, and the cursor is stored with the requests.
     """
     home = Home.resolve()
     if is_running(home) or context.instance.get_runs_count(dg.RunsFilter(statuses=_UNDER_WAY)):
         return dg.SkipReason("A run is under way; landing is looked at again when it has ended.")
-    cursor = json.loads(context.cursor) if context.cursor else {"done": {}, "seen": {}}
-    now = folder_hashes(home)
-    changed = {day: value for day, value in now.items() if cursor["done"].get(day) != value}
-    changed |= {day: _hash([]) for day in cursor["done"] if day not in now}
-    published = published_hashes(home) if changed else {}
-    current = {day for day, value in changed.items() if day in now and published.get(day) == value}
+    if not home.published.exists() and not any(landing.landed_partitions(home).values()):
+        return dg.SkipReason(f"Nothing has landed in {home.landing} yet.")
+    try:
+        due = due_states(home, load_config(home))
+    except QaError as err:
+        return dg.SkipReason(f"Nothing can be started: {err}")
     partitions = daily()
-    outside = [day for day in changed if not partitions.has_partition_key(day)]
-    waiting = {day: value for day, value in changed.items() if day not in current and day not in outside}
-    still = sorted(day for day, value in waiting.items() if cursor["seen"].get(day) == value)
-    chosen = still[:RUNS_PER_LOOK]
-    settled = {*current, *chosen}
-    done = {day: value for day, value in cursor["done"].items() if day not in settled}
-    done |= {day: now[day] for day in settled if day in now}
-    seen = {day: value for day, value in waiting.items() if day not in settled}
-    following = json.dumps({"done": done, "seen": seen}, sort_keys=True)
+    outside = [key for key in due if key != _FIGURES and not partitions.has_partition_key(key)]
+    startable = {key: state for key, state in due.items() if key not in outside}
+    cursor, chosen = _choose(startable, earlier=json.loads(context.cursor) if context.cursor else {})
+    following = json.dumps(cursor)
     if not chosen:
-        reason = dg.SkipReason(_reason(home, known=len(now), waiting=waiting, outside=outside))
-        return dg.SensorResult(skip_reason=reason, cursor=following)
-    requests = [dg.RunRequest(run_key=f"{day}:{waiting[day]}", partition_key=day) for day in chosen]
-    return dg.SensorResult(run_requests=requests, cursor=following)
+        return dg.SensorResult(skip_reason=dg.SkipReason(_reason(cursor, outside)), cursor=following)
+    return dg.SensorResult(run_requests=_requests(home, chosen), cursor=following)
 
 
-def folder_hashes(home: Home) -> Hashes:
-    """Date -> hash of the names, sizes and times of its files of all feeds; dates without files are left out."""
-    by_day: dict[str, dict[str, str]] = {}
-    for (feed, day), files in landing.landed_partitions(home).items():
-        if files:
-            by_day.setdefault(day.isoformat(), {})[feed] = stat_fingerprint(files)
-    return {day: _hash(feeds.items()) for day, feeds in by_day.items()}
+def _choose(due: Mapping[str, str], *, earlier: Cursor) -> tuple[Cursor, list[str]]:
+    """The next cursor, and what to start now: what is still, as often as it may be run, so many dates a look."""
+    cursor: Cursor = {}
+    still = []
+    for key, state in due.items():
+        seen, runs = earlier.get(key, ("", 0))
+        cursor[key] = (state, runs if seen == state else 0)
+        if seen == state and runs < MOST_RUNS:
+            still.append(key)
+    chosen = still[:DATES_PER_LOOK]
+    for key in chosen:
+        state, runs = cursor[key]
+        cursor[key] = (state, runs + 1)
+    return cursor, chosen
 
 
-def published_hashes(home: Home) -> Hashes:
-    """What `folder_hashes` was when the published state of each date was loaded; empty when nothing is published."""
+def due_states(home: Home, config: Config) -> States:
+    """What is published in another state than it would be made in now, in order of date, then `figures`."""
     try:
         with open_published(home) as con:
-            rows: list[tuple[str, date, str]] = con.execute(
-                "select feed, business_date, stat from ops.partitions"
-            ).fetchall()
-    except (QaError, duckdb.Error):
-        return {}  # Nothing readable is published, so every date counts as changed.
-    by_day: dict[str, dict[str, str]] = {}
-    for feed, day, stat in rows:
-        by_day.setdefault(day.isoformat(), {})[feed] = stat
-    return {day: _hash(feeds.items()) for day, feeds in by_day.items()}
+            due = _due_dates(con, home, config)
+            if not provenance.is_self_consistent(con, config):
+                due[_FIGURES] = _hash([provenance.state_fingerprint(con, config)])
+            return due
+    except (HomeError, duckdb.Error):
+        # Nothing readable is published, so every landed date is due. The working warehouse is not asked: a run could
+        # not open it meanwhile.
+        with duckdb.connect() as empty:
+            warehouse.prepare(empty, config)
+            return _due_dates(empty, home, config)
 
 
-def _hash(parts: Iterable[tuple[str, str]]) -> str:
-    text = "\n".join(f"{feed}:{stat}" for feed, stat in sorted(parts))
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+def _due_dates(con: duckdb.DuckDBPyConnection, home: Home, config: Config) -> States:
+    by_day: dict[str, list[str]] = {}
+    for (feed, day), state in pending_states(con, home=home, config=config).items():
+        by_day.setdefault(day.isoformat(), []).append(f"{feed}:{state}")
+    return {day: _hash(states) for day, states in by_day.items()}
 
 
-def _reason(home: Home, *, known: int, waiting: Mapping[str, str], outside: list[str]) -> str:
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def _requests(home: Home, chosen: Sequence[str]) -> list[dg.RunRequest]:
+    """One date is a night. Several are loaded one by one, then figures and pages are made once: they take longest.
+
+    What follows the loads does not wait for a date that failed, so neither do figures that other settings made stale.
+    """
+    days = [key for key in chosen if key != _FIGURES]
+    if chosen == days[:1]:
+        return [dg.RunRequest(partition_key=days[0], job_name=NIGHTLY)]
+    loads = [dg.RunRequest(partition_key=day, job_name=LOAD_DAY) for day in days]
+    filed_under = days[-1] if days else _newest_partition(home)
+    return [*loads, dg.RunRequest(partition_key=filed_under, job_name=RESTATE_AND_PUBLISH, tags=_AFTER_THE_LOADS)]
+
+
+def _newest_partition(home: Home) -> str:
+    """Newest published date, as far as there are partitions."""
+    last: str = daily().get_partition_keys()[-1]
+    with open_published(home) as con:
+        newest = con.execute("select max(business_date) from ops.partitions").fetchall()[0][0]
+    return min(last, newest.isoformat()) if newest else last
+
+
+def _reason(cursor: Mapping[str, tuple[str, int]], outside: Sequence[str]) -> str:
+    """Why nothing is started."""
+    failed = [key for key, (_, runs) in cursor.items() if runs >= MOST_RUNS]
+    waiting = [key for key in cursor if key not in failed]
+    told = []
     if waiting:
-        days = ", ".join(sorted(waiting)[:RUNS_PER_LOOK])
-        return f"Files of {days} changed; a run starts when they have been still for one look."
-    if outside:
-        return (
-            f"Nothing changed but {len(outside)} dates that have no partition, such as {min(outside)}: restart "
-            "`qa-pipeline ui`, which widens the partitions."
+        told.append(
+            f"{_named(waiting)}: files, settings or code changed; a run starts if they are still at the next look."
         )
-    if not known:
-        return f"Nothing has landed in {home.landing} yet."
-    return f"Nothing changed in {known} dates since the last look."
+    if failed:
+        told.append(
+            f"{_named(failed)}: {MOST_RUNS} runs of the same files, settings and code did not get as far as "
+            "publishing. Read in the last of them why, mend it and deliver the files again, or start the date by hand."
+        )
+    if outside:
+        told.append(
+            f"Dates without a partition: {_named(outside)}. Restart `qa-pipeline ui`, which widens the partitions."
+        )
+    return " ".join(told) or "What is published is made from the present files and settings."
+
+
+def _named(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - _NAMED_DATES} more" if len(keys) > _NAMED_DATES else ""
+    return ", ".join(keys[:_NAMED_DATES]) + more

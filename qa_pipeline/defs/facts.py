@@ -9,12 +9,14 @@ from datetime import date
 import dagster as dg
 import duckdb
 
+from qa_pipeline import quarantining
 from qa_pipeline.defs import describing
 from qa_pipeline.defs.partitions import FACTS_GROUP, daily
 from qa_pipeline.defs.restated import node_key, nodes_of, restated_assets
 from qa_pipeline.restating import Node
 
 LAYERS = ("facts", "ops")
+LEDGER = "ledger_still_adds_up"
 
 
 def judged_nodes() -> list[Node]:
@@ -66,6 +68,48 @@ def cross_check_result(con: duckdb.DuckDBPyConnection, *, node: Node, days: Sequ
     )
 
 
+def ledger_check_spec() -> dg.AssetCheckSpec:
+    """Check that the rules across dates, which quarantine rows that were loaded, lost none."""
+    return dg.AssetCheckSpec(
+        LEDGER,
+        asset=node_key(judged_nodes()[0]),
+        blocking=True,
+        description="Of every file of every feed and date: rows landed = validated + quarantined + superseded, after "
+        "the rules across dates moved rows to quarantine. Otherwise nothing is made of the facts.",
+        partitions_def=daily(),
+    )
+
+
+def ledger_check_result(con: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
+    """Outcome of `ledger_check_spec`."""
+    unbalanced = quarantining.unbalanced_files(con)
+    return dg.AssetCheckResult(
+        asset_key=node_key(judged_nodes()[0]),
+        check_name=LEDGER,
+        passed=not unbalanced,
+        metadata=describing.metadata(
+            files_that_do_not_add_up=len(unbalanced),
+            examples=describing.rows_table(
+                ("feed and date", "file", "rows landed", "rows found"),
+                [(f"{feed} of {day}", *rest) for feed, day, *rest in unbalanced[: describing.SAMPLE_ROWS]],
+            )
+            if unbalanced
+            else None,
+        ),
+        description=_lost(unbalanced[0], files=len(unbalanced)) if unbalanced else None,
+    )
+
+
+def _lost(first: tuple[str, date, str, int, int], *, files: int) -> str:
+    """What to say of files whose rows are not all accounted for, by the first of them."""
+    feed, day, file_name, landed, found = first
+    more = f" ({files - 1} more files like this)" if files > 1 else ""
+    return (
+        f"{file_name} of {feed} of {day} landed {landed:,} rows, but {found:,} are accounted for{more}. That is a "
+        f"defect of the pipeline: report it; `qa-pipeline run --force --from {day} --to {day}` loads the date again."
+    )
+
+
 @dg.definitions
 def facts() -> dg.Definitions:
     """The facts, and what came too late to change them."""
@@ -75,7 +119,10 @@ def facts() -> dg.Definitions:
         description="Rebuild the facts of every stale date and judge the rules across dates.",
         layers=LAYERS,
         group=FACTS_GROUP,
-        check_specs=[cross_check_spec(node) for node in nodes],
-        checks=lambda con, days: [cross_check_result(con, node=node, days=sorted(days)) for node in nodes],
+        check_specs=[*(cross_check_spec(node) for node in nodes), ledger_check_spec()],
+        checks=lambda con, days: [
+            *(cross_check_result(con, node=node, days=sorted(days)) for node in nodes),
+            ledger_check_result(con),
+        ],
     )
     return dg.Definitions(assets=[step])

@@ -170,8 +170,8 @@ def _ledger_adds_up(
 def _warn_rules(con: duckdb.DuckDBPyConnection, *, feed: Feed, day: date, result: LoadResult) -> dg.AssetCheckResult:
     failed = [outcome for outcome in result.outcomes if outcome.rule.action == "warn" and outcome.rows_failed]
     remarks = con.execute(
-        "select distinct message from ops.ledger where feed = ? and business_date = ? "
-        "and starts_with(message, 'FIL-004') order by all",
+        "select file_name || ': ' || message from ops.ledger where feed = ? and business_date = ? "
+        "and status = 'loaded' and message is not null order by file_name",
         [feed.name, day],
     ).fetchall()
     return dg.AssetCheckResult(
@@ -181,7 +181,7 @@ def _warn_rules(con: duckdb.DuckDBPyConnection, *, feed: Feed, day: date, result
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata(
             rows=sum(outcome.rows_failed for outcome in failed),
-            columns="; ".join(row[0] for row in remarks) or None,
+            columns="; ".join(row[0] for row in remarks[:SAMPLE_ROWS]) or None,
             rules=_rules_table(failed) if failed else None,
             examples=_warned_rows(con, feed=feed, day=day, failed=failed),
         ),

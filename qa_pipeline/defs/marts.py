@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from qa_pipeline import provenance
 from qa_pipeline.defs import describing
 from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues
 from qa_pipeline.defs.partitions import MARTS_GROUP, OWNERS, WRITER_POOL, Told
@@ -118,6 +119,7 @@ def marts() -> dg.Definitions:
     def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Told]:
         started = started_at(context)
         with warehouse.opened() as work:
+            provenance.note(work.con, work.config)
             rows = build_marts(work.con, sql_root=project_root() / "sql", config=work.config)
             told: list[Told] = []
             for name in MARTS:

@@ -55,7 +55,7 @@ def check_columns(feed: Feed, names: Dictionary[str, object], *, is_synthetic: b
             raise ValueError(message)
         if name not in allowed:
             close = difflib.get_close_matches(name, allowed, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f" (its columns: {', '.join(allowed)})"
+            hint = f" (did you mean {close[0]}?)" if close else f" (its columns: {', '.join(allowed)})"
             message = f"columns.{name}: feed {feed.name} has no such column{hint}"
             raise ValueError(message)
     missing = [name for name, column in allowed.items() if column.required and name not in names]

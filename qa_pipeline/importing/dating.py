@@ -12,6 +12,7 @@ from qa_pipeline.contracts import FEEDS
 from qa_pipeline.importing.mapping import Mapping
 from qa_pipeline.importing.staging import IS_GOOD
 from qa_pipeline.importing.synthetic import date_sql, windows
+from qa_pipeline.messages import counted
 
 FALLBACK_ZONE = "UTC"
 
@@ -62,14 +63,16 @@ def _create_landed(con: duckdb.DuckDBPyConnection, *, columns: list[str], day: s
 def _add_zones(con: duckdb.DuckDBPyConnection, time_zones: Dictionary[str, str]) -> list[str]:
     """Create `zones(market, time_zone)` for every market in the rows."""
     con.execute("create table zones (market varchar, time_zone varchar)")
-    counted = con.execute(
+    found = con.execute(
         f"select market, count(*) from staged where {IS_GOOD} group by market order by market"  # noqa: S608 - constant
     ).fetchall()
     notes = []
-    for market, rows in counted:
+    for market, rows in found:
         con.execute("insert into zones values (?, ?)", [market, time_zones.get(market, FALLBACK_ZONE)])
         if market not in time_zones:
-            notes.append(f"Market {market} is not configured: its {rows:,} rows were put into folders by the UTC date.")
+            notes.append(
+                f"Market {market} is not configured: {counted(rows, 'row')} went into folders by the UTC date."
+            )
     return notes
 
 

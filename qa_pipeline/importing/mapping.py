@@ -3,21 +3,37 @@
 Reading and checking TOML belongs here (docs/import.md is its reference); turning it into SQL is `compiler`'s task.
 """
 
+import re
 import tomllib
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.types import Strict
 
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.errors import MappingError
 from qa_pipeline.importing.checks import check_column, check_columns, check_references
 from qa_pipeline.importing.references import ALIAS_PATTERN, parse_keys
+from qa_pipeline.messages import model_reason
 
 SourceFormat = Literal["csv", "tsv", "json", "jsonl", "parquet"]
 TABLE_FORMATS = ("csv", "tsv", "parquet")
+_UNKNOWN_KEY = "is not a key of a mapping file; remove it or correct its spelling (docs/import.md)"
 
 
 def _as_text(value: object) -> object:
@@ -46,6 +62,13 @@ def _as_condition(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_texts), Field(min_length=1)]
+
+
+def _offset(value: str) -> str:
+    if not re.fullmatch(r"[+-]\d{2}:\d{2}", value):
+        message = f"{value!r} is not an offset from UTC, such as '-07:00'"
+        raise ValueError(message)
+    return value
 
 
 class _Strict(BaseModel):
@@ -102,10 +125,18 @@ class Explode(_Strict):
     """`[[explode]]`: one row per element of a list (or entry of an object)."""
 
     path: str
-    alias: Annotated[str, Field(alias="as", pattern=ALIAS_PATTERN)]
+    alias: Annotated[str, Field(alias="as")]
     where: Conditions = {}
-    outer: bool = False
-    object: bool = False
+    outer: StrictBool = False
+    object: StrictBool = False
+
+    @field_validator("alias")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not re.fullmatch(ALIAS_PATTERN, value):
+            message = f"{value!r} is not a name: a letter, then letters, digits and _, 40 at most"
+            raise ValueError(message)
+        return value
 
     @field_validator("where")
     @classmethod
@@ -128,16 +159,16 @@ class ColumnSpec(_Strict):
     template: str | None = None
     const: Annotated[str | None, BeforeValidator(_as_text)] = None
     null_if: Annotated[tuple[Text, ...], BeforeValidator(_as_texts)] = ()
-    urldecode: bool = False
+    urldecode: StrictBool = False
     regex: str | None = None
-    lower: bool = False
+    lower: StrictBool = False
     map: dict[str, Annotated[Text, Field(min_length=1)]] | None = None
     map_default: Literal["error", "keep"] = "error"
     join: Annotated[str, Field(min_length=1)] | None = None
-    scale: float | None = None
+    scale: Annotated[FiniteFloat, Strict()] | None = None
     format: str | None = None
     timezone: str | None = None
-    tz_abbreviations: dict[str, Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")]] = {}
+    tz_abbreviations: dict[str, Annotated[str, AfterValidator(_offset)]] = {}
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -149,7 +180,7 @@ class Synthetic(_Strict):
     """`[synthetic]`: business dates for a source that has none."""
 
     start: date
-    days: Annotated[int, Field(ge=1, le=3660)] = 1
+    days: Annotated[StrictInt, Field(ge=1, le=3660)] = 1
 
 
 class Mapping(_Strict):
@@ -218,7 +249,10 @@ def load_mapping(reference: Path | str) -> Mapping:
     path = find_mapping(reference)
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except UnicodeDecodeError as err:
+        message = f"{path} is not UTF-8: save it as UTF-8."
+        raise MappingError(message) from err
+    except tomllib.TOMLDecodeError as err:
         message = f"{path} is not valid TOML: {err}."
         raise MappingError(message) from err
     except OSError as err:
@@ -227,19 +261,7 @@ def load_mapping(reference: Path | str) -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as err:
-        sentence = _sentence(path, err)
+        sentence = f"{path}: {model_reason(err, unknown_key=_UNKNOWN_KEY)}."
     # Not `from err`: pydantic's error is a Rust object that the garbage collector cannot look into. With its cause's
     # traceback it would keep this module alive at exit, and DuckDB would print a page about leaks.
     raise MappingError(sentence)
-
-
-def _sentence(path: Path, err: ValidationError) -> str:
-    first = err.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    reasons = {
-        "extra_forbidden": "is not a key of a mapping file; remove it or correct its spelling (docs/import.md)",
-        "missing": "is missing",
-    }
-    reason = reasons.get(first["type"], first["msg"].removeprefix("Value error, "))
-    more = f" ({err.error_count() - 1} more like this)" if err.error_count() > 1 else ""
-    return f"{path}: {f'key {key}: ' if key else ''}{reason}{more}."

@@ -19,6 +19,7 @@ from qa_pipeline.importing.sources import SourceFile
 from qa_pipeline.importing.staging import IS_GOOD, Staged, count_staged, seen_codes, stage
 from qa_pipeline.importing.summary import ImportSummary
 from qa_pipeline.importing.writing import log_import, name_deliveries, put_in_place, write_scratch
+from qa_pipeline.messages import counted
 from qa_pipeline.settings import Home
 
 MEMORY_LIMIT = "2500MB"
@@ -116,8 +117,9 @@ def _nothing_left(mapping: Mapping, source: SourceFile, staged: Staged) -> str:
     reasons = [f"{drop.rows:,} dropped by {drop.rule}" for drop in staged.drops[:2]]
     reasons += [f"rejected because {reject.sentence()}" for reject in staged.rejects[:2]]
     read = next(counts.rows_read for counts in staged.sources if counts.sha256 == source.sha256)
+    records = counted(read, "record")
     return (
-        f"{source.path}: none of its {read:,} records became a row of {mapping.target} ({'; '.join(reasons)}). "
+        f"{source.path}: none of its {records} became a row of {mapping.target} ({'; '.join(reasons)}). "
         "Correct the mapping; nothing was imported."
     )
 

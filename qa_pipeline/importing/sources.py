@@ -6,20 +6,16 @@ mean is not decided here.
 
 import codecs
 import csv
-import gzip
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, cast
 
 import duckdb
 
+from qa_pipeline import faults
 from qa_pipeline.errors import MappingError
 from qa_pipeline.importing.mapping import Source
-from qa_pipeline.landing import quote_name, quote_text, sha256
+from qa_pipeline.landing import quote_name, quote_path, quote_text, sha256
 
-GZIP_MAGIC = b"\x1f\x8b"
 SMALLEST_OBJECT_LIMIT = 16 << 20
 LARGEST_OBJECT_LIMIT = 1 << 30
 _CHUNK = 1 << 20
@@ -56,7 +52,7 @@ def open_source(
         with path.open("rb") as stream:
             head = stream.read(4)
     except OSError as err:
-        message = f"{path} cannot be read ({err.strerror})."
+        message = f"{path} cannot be read ({err.strerror}): see that it is there and that you may read it."
         raise MappingError(message) from err
     if not head:
         message = f"{path} is empty (0 bytes): export it again; nothing was imported."
@@ -64,6 +60,11 @@ def open_source(
     if source.format == "parquet":
         relation, headers = _parquet(con, path)
         return SourceFile(path, digest, relation, headers)
+    if faults.is_gzip(path):
+        try:
+            faults.check_gzip(path)
+        except faults.READ_ERRORS as err:
+            raise MappingError(explain(path, source=source, error=err)) from err
     readable = _as_utf8(path, source=source, scratch=scratch, number=number)
     if source.is_table:
         relation, headers = _table(readable, path=path, source=source)
@@ -71,19 +72,8 @@ def open_source(
     return SourceFile(path, digest, _json(readable, path=path, source=source), None)
 
 
-def _open_text(path: Path, encoding: str) -> TextIO:
-    if _is_gzip(path):
-        return cast("TextIO", gzip.open(path, "rt", encoding=encoding, newline=""))
-    return path.open("r", encoding=encoding, newline="")
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(2) == GZIP_MAGIC
-
-
 def _compression(path: Path) -> str:
-    return "gzip" if _is_gzip(path) else "none"
+    return "gzip" if faults.is_gzip(path) else "none"
 
 
 def _as_utf8(path: Path, *, source: Source, scratch: Path, number: int) -> Path:
@@ -94,34 +84,38 @@ def _as_utf8(path: Path, *, source: Source, scratch: Path, number: int) -> Path:
             return path
         copy = scratch / f"source-{number}"
         encoding = "utf-8-sig" if is_utf8 else source.encoding
-        with _open_text(path, encoding) as text, copy.open("w", encoding="utf-8", newline="") as out:
+        with faults.open_text(path, encoding=encoding) as text, copy.open("w", encoding="utf-8", newline="") as out:
             while chunk := text.read(_CHUNK):
                 out.write(chunk)
-    except (UnicodeError, OSError, EOFError) as err:
-        message = f"{path} cannot be read as {source.encoding}: {_reason(err)}. Correct encoding in [source]."
+    except faults.READ_ERRORS as err:
+        reason = faults.engine_reason(err, path=path)
+        message = f"{path} cannot be read as {source.encoding}: {reason}. Correct encoding in [source]."
         raise MappingError(message) from err
     return copy
 
 
 def _has_mark(path: Path) -> bool:
-    with _open_text(path, "latin-1") as stream:
+    with faults.open_text(path, encoding="latin-1") as stream:
         return stream.read(3).encode("latin-1") == codecs.BOM_UTF8
 
 
 def _table(readable: Path, *, path: Path, source: Source) -> tuple[str, tuple[str, ...]]:
     delimiter = _delimiter(source)
     try:
-        with _open_text(readable, "utf-8") as stream:
+        with faults.open_text(readable, encoding="utf-8") as stream:
             headers = tuple(next(csv.reader(stream, delimiter=delimiter, strict=True), ()))
-    except (UnicodeError, csv.Error, OSError, EOFError) as err:
+    except faults.READ_ERRORS as err:
         raise MappingError(explain(path, source=source, error=err)) from err
+    if not any(headers):
+        message = f"{path}: its header line is empty: the first line has the names; nothing was imported."
+        raise MappingError(message)
     repeated = sorted({name for name in headers if headers.count(name) > 1})
     if repeated:
         message = f"{path}: its header line names {repeated[0]!r} twice: correct the header; nothing was imported."
         raise MappingError(message)
     columns = ", ".join(f"'h{index}': 'VARCHAR'" for index in range(len(headers)))
     reader = (
-        f"read_csv({quote_text(str(readable))}, columns = {{{columns}}}, header = true, auto_detect = false, "
+        f"read_csv({quote_path(readable)}, columns = {{{columns}}}, header = true, auto_detect = false, "
         f"delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', nullstr = '', strict_mode = true, "
         f"compression = '{_compression(readable)}')"
     )
@@ -139,10 +133,10 @@ def _json(readable: Path, *, path: Path, source: Source) -> str:
         first = _first_character(readable, path=path, source=source)
         layout = "array" if first == "[" else "unstructured"
         # One object may be the whole file, and a gzipped one about 20 times as large as its file.
-        size = readable.stat().st_size * (20 if _is_gzip(readable) else 1) + 1
+        size = readable.stat().st_size * (20 if faults.is_gzip(readable) else 1) + 1
         limit = limit if layout == "array" else min(max(limit, size), LARGEST_OBJECT_LIMIT)
     reader = (
-        f"read_json_objects({quote_text(str(readable))}, format = '{layout}', maximum_object_size = {limit}, "
+        f"read_json_objects({quote_path(readable)}, format = '{layout}', maximum_object_size = {limit}, "
         f"compression = '{_compression(readable)}')"
     )
     return _numbered("json as _record", reader)
@@ -150,22 +144,23 @@ def _json(readable: Path, *, path: Path, source: Source) -> str:
 
 def _first_character(readable: Path, *, path: Path, source: Source) -> str:
     try:
-        with _open_text(readable, "utf-8") as stream:
+        with faults.open_text(readable, encoding="utf-8") as stream:
             while chunk := stream.read(_CHUNK):
                 if text := chunk.lstrip():
                     return text[0]
-    except (UnicodeError, OSError, EOFError) as err:
+    except faults.READ_ERRORS as err:
         raise MappingError(explain(path, source=source, error=err)) from err
     message = f"{path} has nothing but blanks in it: export it again; nothing was imported."
     raise MappingError(message)
 
 
 def _parquet(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, tuple[str, ...]]:
-    reader = f"read_parquet({quote_text(str(path))})"
+    reader = f"read_parquet({quote_path(path)})"
     try:
         described = con.execute("describe from " + reader).fetchall()
     except duckdb.Error as err:
-        message = f"{path} is not a Parquet file that can be read: {_reason(err)}. Nothing was imported."
+        reason = faults.engine_reason(err, path=path)
+        message = f"{path} is not a Parquet file that can be read: {reason}. Nothing was imported."
         raise MappingError(message) from err
     picked = ", ".join(
         f"cast({_parquet_text(str(row[0]), str(row[1]))} as varchar) as h{index}" for index, row in enumerate(described)
@@ -185,40 +180,16 @@ def _numbered(columns: str, reader: str) -> str:
 
 def explain(path: Path, *, source: Source, error: Exception) -> str:
     """A sentence for a file that could not be read: the line and what is wrong with it, found by reading it again."""
-    try:
-        found = next(_faults(path, source), None)
-    except (UnicodeError, OSError, EOFError, csv.Error) as err:
-        found = _reason(err)
+    found = None
+    if source.format != "parquet":
+        form: faults.TextForm = "csv" if source.is_table else "json" if source.format == "json" else "jsonl"
+        found = faults.text_fault(path, form=form, encoding=_encoding(source), delimiter=_delimiter(source))
+    cause = found.cause if found else faults.engine_reason(error, path=path)
     return (
-        f"{path} cannot be read as {source.format}: {found or _reason(error)}. "
+        f"{path} cannot be read as {source.format}: {cause}. "
         "Correct the file, or [source] of the mapping; nothing was imported."
     )
 
 
-def _faults(path: Path, source: Source) -> Iterator[str]:
-    if source.format == "parquet":
-        return
-    encoding = "utf-8-sig" if codecs.lookup(source.encoding).name in ("utf-8", "ascii") else source.encoding
-    with _open_text(path, encoding) as stream:
-        if source.is_table:
-            rows = csv.reader(stream, delimiter=_delimiter(source), strict=True)
-            width = len(next(rows, []))
-            for row in rows:
-                if row and len(row) != width:
-                    yield f"line {rows.line_num} has {len(row)} values where the header has {width}"
-        elif source.format == "jsonl":
-            for number, line in enumerate(stream, start=1):
-                try:
-                    json.loads(line or "null") if line.strip() else None
-                except ValueError as err:
-                    yield f"line {number} is not JSON ({err})"
-        else:
-            try:
-                json.load(stream)
-            except ValueError as err:
-                yield f"it is not JSON ({err})"
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+def _encoding(source: Source) -> str:
+    return "utf-8-sig" if codecs.lookup(source.encoding).name in ("utf-8", "ascii") else source.encoding

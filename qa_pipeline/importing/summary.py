@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from qa_pipeline.errors import MappingError
+from qa_pipeline.messages import counted
 
 SAMPLES = 3
 _SAMPLE_LENGTH = 60
@@ -45,7 +46,7 @@ class Reject:
             f"{sample.place}" if sample.value is None else f"{_short(sample.value)} in {sample.place}"
             for sample in self.samples
         )
-        return f"{self.column} {self.reason}: {_rows(self.rows)} ({shown})"
+        return f"{self.column} {self.reason}: {counted(self.rows, 'row')} ({shown})"
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ class ImportSummary:
 
     def lines(self) -> Iterator[str]:
         """The summary as plain lines, the most important first."""
-        files = "1 file" if len(self.sources) == 1 else f"{len(self.sources)} files"
+        records, files = counted(self.rows_read, "record"), counted(len(self.sources), "file")
         yield (
-            f"{self.feed}: read {self.rows_read:,} records from {files} with “{self.mapping}”, which made "
-            f"{_rows(self.rows_exploded)}: {self.rows_written:,} written, {self.rows_dropped:,} dropped by rule, "
-            f"{self.rows_rejected:,} rejected."
+            f"{self.feed}: read {records} from {files} with “{self.mapping}”, which made "
+            f"{counted(self.rows_exploded, 'row')}: {self.rows_written:,} written, {self.rows_dropped:,} dropped by "
+            f"rule, {self.rows_rejected:,} rejected."
         )
         if self.rows_per_date:
             first, last = min(self.rows_per_date), max(self.rows_per_date)
@@ -134,19 +135,15 @@ class ImportSummary:
             span = f"{first}" if first == last else f"{first} to {last}, {days} dates"
             yield f"Business dates: {span}{made}."
         for drop in self.drops:
-            yield f"Dropped {_rows(drop.rows)}: {drop.rule}"
+            yield f"Dropped {counted(drop.rows, 'row')}: {drop.rule}"
         for reject in self.rejects:
             yield f"Rejected: {reject.sentence()}"
         for path in self.rejected_files:
             yield f"The rejected rows are in {path}"
         if self.replaced:
-            yield f"Removed {len(self.replaced)} landed files of an earlier import of the same source."
+            yield f"Removed {counted(len(self.replaced), 'landed file')} of an earlier import of the same source."
         yield from self.notes
         yield from self.config_notes
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _short(value: str) -> str:

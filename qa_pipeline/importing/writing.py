@@ -159,6 +159,7 @@ def log_import(home: Home, *, mapping: Mapping, path: Path, summary: ImportSumma
     """Note the import in `<home>/config/imports.jsonl`: one line each, without a clock; a repeated one is not repeated.
 
     A landed file that starts with `synthetic-` has its dates from this mapping's [synthetic], which the line holds.
+    Raises HomeError when the file cannot be written.
     """
     synthetic = mapping.synthetic
     line = json.dumps(
@@ -185,10 +186,14 @@ def log_import(home: Home, *, mapping: Mapping, path: Path, summary: ImportSumma
         ensure_ascii=False,
     )
     log = home.config / LOG_NAME
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    if line not in lines:
-        with log.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        if line not in lines:
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+    except OSError as err:
+        message = f"{log} cannot be written ({err.strerror}): the rows are landed; mend it and import again to note it."
+        raise HomeError(message) from err
 
 
 def _write_parquet(con: duckdb.DuckDBPyConnection, *, mapping: Mapping, number: int, day: date, path: Path) -> int:

@@ -38,19 +38,24 @@ WindowedFigures = list[tuple[Windows, list[Figures]]]
 def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config) -> dict[str, int]:
     """Rebuild marts.agreement, accuracy, defect_rate and drift; returns the number of rows of each.
 
-    `sql_root` is the project's folder `sql`. Reads schema tallies and ops.partitions; needs schema marts. The figures
-    are a function of these tables and of `config` (labels, restate_days) alone. Periods are every day, ISO week,
-    trailing 28 days and all dates that any tally has. A declared market x queue of which a mart knows nothing gets one
-    row for all dates with reason `no_data`; with every tally empty the marts are empty. All four are replaced in one
-    transaction: when anything fails, the marts stay as they were.
+    `sql_root` is the project's folder `sql`. Reads schema tallies, ops.partitions and ops.ledger; needs schema marts.
+    The figures are a function of these tables and of `config` (labels, restate_days) alone. Periods are the days, ISO
+    weeks and trailing 28 days that any tally has a date in, and all. A declared market x queue of which a mart knows
+    nothing gets one row for all dates (those that landed, when every tally is empty) with reason `no_data`; the marts
+    are empty only when nothing has landed. All four are replaced in one transaction: when anything fails, the marts
+    stay as they were.
     """
-    first, last = read_dates(con, sql_root=sql_root, name="tally_dates")
-    (newest,) = read_dates(con, sql_root=sql_root, name="newest_landed_date")
+    dates = read_dates(con, sql_root=sql_root, name="tally_dates")
+    if not len(dates):
+        dates = read_dates(con, sql_root=sql_root, name="landed_dates")
     rows: dict[str, list[pa.Table]] = {name: [] for name in MARTS}
-    if first is not None and last is not None:
-        windows = calendar_windows(first, last)
-        settled = (last if newest is None else newest) - np.timedelta64(config.pipeline.restate_days, "D")
-        for name, found in _figures(con, sql_root=sql_root, config=config, windows=windows).items():
+    if len(dates):
+        newest = read_dates(con, sql_root=sql_root, name="newest_landed_date")
+        settled = (newest if len(newest) else dates).max() - np.timedelta64(config.pipeline.restate_days, "D")
+        windows = calendar_windows(dates)
+        summary = summary_windows(dates)
+        found_figures = _figures(con, sql_root=sql_root, config=config, windows=windows, annotator_windows=summary)
+        for name, found in found_figures.items():
             found.append((windows, [_missing(found, config, headline=HEADLINES[name])]))
             rows[name] = [
                 mart_rows(figures, windows=over, provisional_after=settled)
@@ -62,10 +67,9 @@ def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Confi
 
 
 def _figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows, annotator_windows: Windows
 ) -> dict[str, WindowedFigures]:
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
-    annotator_windows = summary_windows(windows.slot_starts[0], windows.slot_starts[-1])
     return {
         "agreement": [(windows, agreement.agreement_figures(con, sql_root=sql_root, config=config, windows=windows))],
         "accuracy": accuracy.accuracy_figures(

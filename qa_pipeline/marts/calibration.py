@@ -18,11 +18,11 @@ from qa_pipeline.stats.windows import SESSION_DAYS, Windows, around_windows
 
 METRICS = ("percent_agreement", "krippendorff_alpha")
 COMMENT = (
-    "Calibration sessions: dates on which a market and queue had decisions of stage calibration. session_...: agreement "
-    "in the session (subject calibration). before_... and after_...: agreement of production in the "
+    "Calibration sessions: dates on which a market and queue had decisions of stage calibration. session_...: "
+    "agreement in the session (subject calibration). before_... and after_...: agreement of production in the "
     f"{SESSION_DAYS} days before and after the date, for all annotators (subject production) and among each vendor's "
-    "own. change_...: after minus before (Zou and Donner 2008). Each as percent_agreement and krippendorff_alpha. n_items "
-    "and n_ratings of a change are those after."
+    "own. change_...: after minus before (Zou and Donner 2008). Each as percent_agreement and krippendorff_alpha. "
+    "n_items and n_ratings of a change are those after."
 )
 
 

@@ -23,10 +23,10 @@ CONSISTENCY_COMMENT = (
 )
 ANCHORING_COMMENT = (
     "Decisions on items with a suggested label. suggestion_agreement: the share that equals the suggestion, "
-    "reference_kind shown (the annotator saw it) or hidden. anchoring: shown minus hidden, which is what "
-    "seeing it does only where it was hidden at random. subject_kind: rater_kind, vendor, annotator (weeks, all and the newest "
-    "trailing_28d only). n_items and n_ratings: decisions (anchoring: those with it shown). Intervals: Wilson; the "
-    "difference from both (Zou and Donner 2008)."
+    "reference_kind shown (the annotator saw it) or hidden. anchoring: shown minus hidden, which is what seeing it "
+    "does only where it was hidden at random. subject_kind: rater_kind, vendor, annotator (weeks, all and the "
+    "newest trailing_28d only). n_items and n_ratings: decisions (anchoring: those with it shown). Intervals: "
+    "Wilson; the difference from both (Zou and Donner 2008)."
 )
 
 

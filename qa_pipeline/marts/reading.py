@@ -73,10 +73,10 @@ def sql_text(sql_root: Path, name: str) -> str:
         raise WarehouseError(message) from err
 
 
-def read_dates(con: duckdb.DuckDBPyConnection, *, sql_root: Path, name: str) -> tuple[np.datetime64 | None, ...]:
-    """The dates of a query that returns one row of dates; None where one is NULL."""
+def read_dates(con: duckdb.DuckDBPyConnection, *, sql_root: Path, name: str) -> DateArray:
+    """The dates that a query returns, one a row; NULL is none."""
     found = con.execute(sql_text(sql_root, name)).fetchall()
-    return tuple(None if day is None else np.datetime64(day, "D") for day in found[0])
+    return np.array([day for (day,) in found if day is not None], dtype="datetime64[D]")
 
 
 def read_table(con: duckdb.DuckDBPyConnection, *, sql_root: Path, name: str, parameters: Mapping[str, object]) -> Table:

@@ -1,6 +1,6 @@
 """Calendar windows (day, ISO week, trailing 28 days, all) and sums over them.
 
-Which windows a range of dates has, and summing additive counts over them by differences of cumulative sums, belong
+Which windows some dates have, and summing additive counts over them by differences of cumulative sums, belong
 here; what is counted does not. Dates are numpy days; `end` is inclusive, as `period_end` in the marts.
 """
 
@@ -24,7 +24,8 @@ class Windows:
     """Windows over slots of consecutive dates; `[W]` arrays unless noted.
 
     `period` indexes PERIODS. `slot_starts` `[S]` is the first date of each slot: the dates between two neighbouring
-    window bounds are one slot, so daily windows have a slot a day and weekly ones a slot a week. `first`/`stop` bound a
+    window bounds are one slot, so daily windows have a slot a day, weekly ones a slot a week, and years without data
+    are one slot. `first`/`stop` bound a
     window's slots (half open), `baseline_first`/`baseline_stop` those of the 28 days before its start.
     """
 
@@ -76,28 +77,32 @@ class Windows:
         return pairs.T
 
 
-def calendar_windows(first: np.datetime64, last: np.datetime64) -> Windows:
-    """Every day, ISO week (Monday to Sunday, whole even at the edges), 28 days ending on every day, and all.
+def calendar_windows(dates: DateArray) -> Windows:
+    """The days, ISO weeks (Monday to Sunday, whole even at the edges) and 28 days back that have counts, and all.
 
-    `first` and `last` are the oldest and newest date with counts. ValueError when last is before first.
+    `dates` are those with counts, in any order. A window without any is left out, so that one file dated decades ago
+    costs a few windows and not ten thousand. ValueError when there are no dates.
     """
-    days = _days(first, last)
+    days = _distinct(dates)
     mondays = _mondays(days)
+    reached = _reached(days)
     length = np.timedelta64(TRAILING_DAYS - 1, "D")
     return _assemble(
-        first,
-        last,
-        {"day": (days, days), "week": (mondays, mondays + 6), "trailing_28d": (days - length, days)},
+        days,
+        {"day": (days, days), "week": (mondays, mondays + 6), "trailing_28d": (reached - length, reached)},
     )
 
 
-def summary_windows(first: np.datetime64, last: np.datetime64) -> Windows:
-    """ISO weeks, the newest trailing 28 days and all: what a mart keeps for subjects as many as annotators."""
-    days = _days(first, last)
+def summary_windows(dates: DateArray) -> Windows:
+    """ISO weeks, the newest trailing 28 days and all: what a mart keeps for subjects as many as annotators.
+
+    `dates` are those with counts, in any order; ValueError when there are none.
+    """
+    days = _distinct(dates)
     mondays = _mondays(days)
     newest = days[-1:]
     length = np.timedelta64(TRAILING_DAYS - 1, "D")
-    return _assemble(first, last, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
+    return _assemble(days, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
 
 
 def around_windows(sessions: DateArray, *, first: np.datetime64, last: np.datetime64) -> tuple[Windows, ...]:
@@ -131,11 +136,17 @@ def around_windows(sessions: DateArray, *, first: np.datetime64, last: np.dateti
     return tuple(found)
 
 
-def _days(first: np.datetime64, last: np.datetime64) -> DateArray:
-    if last < first:
-        message = f"the newest date {last} is before the oldest {first}"
+def _distinct(dates: DateArray) -> DateArray:
+    if not len(dates):
+        message = "windows need one date at least"
         raise ValueError(message)
-    return np.arange(first, last + np.timedelta64(1, "D"), dtype="datetime64[D]")
+    return np.unique(dates.astype("datetime64[D]"))
+
+
+def _reached(days: DateArray) -> DateArray:
+    """Dates, up to the newest, whose trailing window has one of `days` in it."""
+    span = days[:, None] + np.arange(TRAILING_DAYS)
+    return np.unique(span[span <= days[-1]])
 
 
 def _mondays(days: DateArray) -> DateArray:
@@ -143,8 +154,9 @@ def _mondays(days: DateArray) -> DateArray:
     return np.unique(number - (number + _EPOCH_WEEKDAY) % 7).astype("datetime64[D]")
 
 
-def _assemble(first: np.datetime64, last: np.datetime64, spans: dict[str, tuple[DateArray, DateArray]]) -> Windows:
-    everything = (np.array([first], dtype="datetime64[D]"), np.array([last], dtype="datetime64[D]"))
+def _assemble(days: DateArray, spans: dict[str, tuple[DateArray, DateArray]]) -> Windows:
+    first, last = days[0], days[-1]
+    everything = (days[:1], days[-1:])
     ordered = {name: spans.get(name, everything) for name in PERIODS if name == "all" or name in spans}
     period = np.concatenate([np.full(len(span[0]), PERIODS.index(name)) for name, span in ordered.items()])
     start = np.concatenate([span[0] for span in ordered.values()])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -21,7 +22,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from qa_pipeline.charts.pages import write_pages
 from qa_pipeline_tests.fake_draws import HOSTILE
-from qa_pipeline_tests.fake_marts import fake_config, fake_warehouse
+from qa_pipeline_tests.fake_marts import empty_warehouse, fake_config, fake_warehouse, labels_only_warehouse
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 CHROMEDRIVER = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
@@ -45,11 +46,11 @@ _UNDRAWN = "return [...document.querySelectorAll('.plot')].filter(plot => plot.d
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pages of plain marts in `plain/`, of hostile ones in `hostile/`."""
+    """Pages of plain, hostile and empty marts and of labels alone, each in a folder of that name."""
     root = tmp_path_factory.mktemp("pages")
-    for name in ("plain", "hostile"):
+    for name in ("plain", "hostile", "labels", "empty"):
         is_hostile = name == "hostile"
-        with fake_warehouse(is_hostile=is_hostile) as con:
+        with _warehouse(name) as con:
             write_pages(
                 con,
                 reports=root / name,
@@ -59,6 +60,12 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 is_synthetic=True,
             )
     return root
+
+
+def _warehouse(name: str) -> duckdb.DuckDBPyConnection:
+    if name == "labels":
+        return labels_only_warehouse()
+    return empty_warehouse() if name == "empty" else fake_warehouse(is_hostile=name == "hostile")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +120,7 @@ def _pages(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.html"))
 
 
-@pytest.mark.parametrize("kind", ["plain", "hostile"])
+@pytest.mark.parametrize("kind", ["plain", "hostile", "labels", "empty"])
 def test_pages_draw_without_errors_and_without_the_network(browser: webdriver.Chrome, reports: Path, kind: str) -> None:
     """Stops a console error (the Content-Security-Policy too), any request but for files, and hostile names at work."""
     pages = _pages(reports / kind)
@@ -169,9 +176,9 @@ def test_the_keyboard_reaches_the_content_and_the_links(browser: webdriver.Chrom
 def test_the_switch_shows_agreement(browser: webdriver.Chrome, reports: Path) -> None:
     """Stops the second matrix from being unreachable, or both from showing at once."""
     _open(browser, reports / "plain" / "index.html")
-    shown = "return ['defects', 'agreement'].map(id => document.getElementById(id).offsetParent !== null)"
+    shown = "return ['defect_rate', 'agreement'].map(id => document.getElementById(id).offsetParent !== null)"
     assert browser.execute_script(shown) == [True, False]
-    browser.execute_script("document.getElementById('show-defects').focus()")
+    browser.execute_script("document.getElementById('show-defect_rate').focus()")
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()
     assert browser.execute_script(shown) == [False, True]
 
@@ -211,7 +218,7 @@ def test_a_figure_can_be_saved_as_a_picture(browser: webdriver.Chrome, reports: 
 def test_a_phone_scrolls_only_up_and_down(browser: webdriver.Chrome, reports: Path) -> None:
     """Stops a page wider than 400 pixels; wide tables scroll within their own box."""
     names = ("index.html", "contract.html", "method.html", "market-BR.html")
-    for page in [reports / kind / name for kind in ("plain", "hostile") for name in names]:
+    for page in [reports / kind / name for kind in ("plain", "hostile", "labels") for name in names]:
         _open(browser, page, width=400)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 400, page
     _open(browser, reports / "plain" / "market-BR.html", width=400)
@@ -235,8 +242,10 @@ def test_paper_has_every_figure(browser: webdriver.Chrome, reports: Path) -> Non
 def test_axe_finds_nothing(browser: webdriver.Chrome, reports: Path, scheme: str) -> None:
     """Stops contrast, names, roles and landmarks from getting worse."""
     code = Path(AXE_CORE or "").read_text(encoding="utf-8")
-    for name in ("index", "market-BR", "contract", "method"):
-        _open(browser, reports / "plain" / f"{name}.html", scheme=scheme)
+    names = ["plain/index", "plain/market-BR", "plain/contract", "plain/method", "hostile/market-BR"]
+    names += [f"{kind}/{page}" for kind in ("labels", "empty") for page in ("index", "market-BR")]
+    for name in names:
+        _open(browser, reports / f"{name}.html", scheme=scheme)
         browser.execute_script("document.querySelectorAll('details').forEach(entry => { entry.open = true; })")
         browser.execute_cdp_cmd("Runtime.evaluate", {"expression": code})
         found = browser.execute_async_script(

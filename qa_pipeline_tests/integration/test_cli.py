@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from qa_pipeline import landing, printing
+from qa_pipeline import landing, printing, state
 from qa_pipeline.cli import invoke
 from qa_pipeline.nights import only_run
-from qa_pipeline.settings import Home
+from qa_pipeline.settings import Home, project_root
 from qa_pipeline_tests.import_support import mapping_text
 from qa_pipeline_tests.small_home import (
     kept_environment,
@@ -125,9 +126,9 @@ def test_run_of_a_range_says_what_it_leaves_out(tmp_path: Path, shell: Shell) ->
     told = shell("run", "--from", "2026-10-02", "--to", "2026-10-02", "--home", home.root)
     assert told.code == 0
     assert told.out.startswith("Loaded 2026-10-02.\n")
-    assert "1 more dates have changed files outside the range asked for." in told.out
+    assert "1 more date has changed files outside the range asked for." in told.out
     status = shell("status", "--home", home.root)
-    assert "Pending:      1 dates, 2026-10-01 to 2026-10-01: `qa-pipeline run` loads them" in status.out
+    assert "Pending:      2026-10-01: `qa-pipeline run` loads it\n" in status.out
 
 
 def test_run_with_a_blocked_partition_exits_1_and_goes_on(tmp_path: Path, shell: Shell) -> None:
@@ -153,6 +154,53 @@ def test_run_with_a_blocked_partition_exits_1_and_goes_on(tmp_path: Path, shell:
     assert (mended.code, mended.out.splitlines()[0]) == (0, "Loaded 2026-10-01.")
 
 
+def test_bad_deliveries_are_told_and_the_night_goes_on(tmp_path: Path, shell: Shell) -> None:
+    """Stops a bad file, name, column or value from ending the night, or from being told without file and reason."""
+    home = write_small_home(tmp_path, days=1, feeds=["labels", "gold"])
+    day, folder = DAYS[0], partition_folder(home, feed="labels", day=DAYS[0])
+    rows = [row | {"label_id": f"more-{row['label_id']}"} for row in small_rows("labels", day)]
+    (folder / "unparsable.csv").write_text((folder / "part.csv").read_text() + "a,b\n", encoding="utf-8")
+    (folder / "empty.csv").touch()
+    (folder / "text.parquet").write_text("text", encoding="utf-8")
+    (folder / "folder.csv").mkdir()
+    (home.landing / "labels" / "date=2026-02-30").mkdir()
+    land(home, feed="labels", day=day, rows=[row | {"colour": "red"} for row in rows[:1]], name="unknown.csv")
+    land(home, feed="labels", day=day, rows=[{"label_id": row["label_id"]} for row in rows[:4]], name="missing.csv")
+    land(home, feed="labels", day=day, rows=[row | {"handle_seconds": "fast"} for row in rows[1:3]], name="typed.csv")
+    told = shell("run", "--home", home.root)
+    assert (told.code, told.out.splitlines()[0]) == (0, "Loaded 2026-10-01.")
+    lines = [line.strip() for line in told.out.splitlines()]
+    assert ["labels", "43", "37", "6", "0"] in [line.split() for line in lines]
+    refused = "cannot be read, so none of its rows were loaded:"
+    missing = "item_id, market, queue, content_type, annotator_id, vendor, label, stage, submitted_at"
+    for expected in (
+        f"labels of {day}: unparsable.csv {refused} line 38 has 2 values where the header has 11; correct the line",
+        f"labels of {day}: empty.csv is empty (0 bytes): deliver it again",
+        f"labels of {day}: text.parquet {refused} it is not a Parquet file, which begins with PAR1; export it as",
+        f"labels of {day}: missing.csv has no column {missing}: deliver it again with every required column",
+        f"labels of {day}: unknown.csv: FIL-004: unknown columns left out: colour",
+        f"labels: LBL-002, A value is not of its column's type: 2 rows, the first is row 1 of typed.csv of {day}",
+        "landing/labels/date=2026-02-30 names a date that does not exist: move its files to the folder of their date",
+        f"landing/labels/date={day}/folder.csv is a folder: files lie directly in the folder of their date, so move",
+    ):
+        assert any(line.startswith(expected) for line in lines), expected
+    lost = "from ops.ledger where rows_landed <> rows_validated + rows_quarantined + rows_superseded"
+    assert json.loads(shell("sql", lost, "--format", "json", "--home", home.root).out) == []
+    assert shell("status", "--home", home.root).code == 0
+    assert shell("status", "--strict", "--home", home.root).code == 1
+
+
+def test_status_is_strict_if_asked(ran: Home, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops a script from having to read the tables of `status`, or from being alarmed by a home that is in order."""
+    monkeypatch.setattr(state, "ahead_of_clock", lambda *_, **__: ["landing/labels/date=2099-01-01 lies in the future"])
+    assert shell("--home", ran.root, "status", "--strict").code == 1
+    monkeypatch.setattr(state, "ahead_of_clock", lambda *_, **__: [])
+    assert shell("--home", ran.root, "status", "--strict").code == 0
+    waiting = write_small_home(tmp_path, days=1, feeds=["labels"])
+    assert shell("--home", waiting.root, "status", "--strict").code == 1
+    assert shell("--home", waiting.root, "status").code == 0
+
+
 def test_status_tells_what_is_there(ran: Home, shell: Shell) -> None:
     """Stops a state that one has to look up in the warehouse."""
     told = shell("--home", ran.root, "status")
@@ -172,7 +220,7 @@ def test_status_before_the_first_run(tmp_path: Path, shell: Shell) -> None:
     assert told.code == 0
     assert "Published:    not yet" in told.out
     assert "Counts from:  landing alone, because nothing was run yet" in told.out
-    assert "Pending:      1 dates, 2026-10-01 to 2026-10-01" in told.out
+    assert "Pending:      2026-10-01: " in told.out
 
 
 def test_status_beside_a_run_reads_what_is_published(ran: Home, shell: Shell) -> None:
@@ -238,17 +286,70 @@ def test_sql_gives_json_that_parses(ran: Home, shell: Shell) -> None:
         ("selec 1", 'Parser Error: syntax error at or near "selec".'),
         ("from marts.agreemnt", 'Catalog Error: Table with name agreemnt does not exist! Did you mean "agreement"?'),
         ("delete from ops.ledger", "read-only mode"),
+        (
+            "copy (select 1) to '{folder}/x.csv'",
+            '/x.csv": sql reads the published warehouse and nothing else; to write',
+        ),
+        ("from read_csv('{folder}/first_output.txt')", "sql reads the published warehouse and nothing else"),
+        ("from read_text('/etc/hostname')", "sql reads the published warehouse and nothing else"),
+        ("attach '{folder}/x.duckdb'", "sql reads the published warehouse and nothing else"),
+        ("set enable_external_access = true", "Cannot enable external access"),
+        ("select 1; select 2", "2 queries were given, but sql prints the rows of one: give them one by one."),
+        ("", "The query is empty: give one, such as qa-pipeline sql"),
+        ("-- nothing but a comment", "The query is empty: give one"),
     ],
 )
 def test_sql_errors_are_one_sentence(ran: Home, shell: Shell, query: str, expected: str) -> None:
-    """Stops DuckDB's drawing of the query, a traceback, or a query that writes."""
-    assert expected in _one_sentence(shell("sql", query, "--home", ran.root))
+    """Stops DuckDB's drawing, a traceback, a query that writes or reads files, and results that are thrown away."""
+    before = sorted(ran.root.iterdir())
+    assert expected in _one_sentence(shell("sql", query.format(folder=ran.root), "--home", ran.root))
+    assert sorted(ran.root.iterdir()) == before
+
+
+@pytest.mark.parametrize("comment", ["-- a comment", "--a comment = this", "--\t"])
+def test_a_query_may_begin_with_a_comment(ran: Home, shell: Shell, comment: str) -> None:
+    """Stops SQL that was pasted with its comment from being taken for an option."""
+    query = f"{comment}\nselect 7 as n"
+    for arguments in (["sql", query], ["sql", "--", query]):
+        assert shell("--home", ran.root, *arguments).out == "n\n7\n"
+    assert "No such option: --fromat" in _one_sentence(shell("--home", ran.root, "sql", "--fromat", "csv", "select 1"))
+
+
+def test_a_query_may_come_from_a_file_or_from_standard_input(
+    ran: Home, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops long queries from having to be quoted for the shell."""
+    file = tmp_path / "query.sql"
+    file.write_text("-- how many\nselect 'ü' as name;\n", encoding="utf-8")
+    assert shell("sql", "-f", file, "--home", ran.root).out == "name\nü\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO("select 8 as n"))
+    assert shell("sql", "-", "--home", ran.root).out == "n\n8\n"
+
+
+def test_sql_prints_times_in_utc(ran: Home, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops the zone of an analyst's machine from moving a time."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    told = shell("sql", "select timestamptz '2026-10-01 12:00:00+02:00' as at", "--home", ran.root)
+    assert told.out == "at\n2026-10-01 10:00:00+00:00\n"
+
+
+def test_sql_says_that_it_cuts_long_texts(ran: Home, shell: Shell) -> None:
+    """Stops a message that ends in the middle from being taken for the whole of it."""
+    query = "select repeat('x', 300) as message"
+    lines = shell("sql", query, "--home", ran.root).out.splitlines()
+    assert lines[1:] == ["x" * 99 + "…", "Texts longer than 100 characters end in …: --format csv gives them whole"]
+    assert shell("sql", query, "--format", "csv", "--home", ran.root).out.splitlines()[1] == "x" * 300
 
 
 def test_sql_before_anything_is_published(tmp_path: Path, shell: Shell) -> None:
     """Stops a DuckDB error about a missing file."""
     sentence = _one_sentence(shell("sql", "select 1", "--home", tmp_path))
-    assert sentence == f"{tmp_path / 'published' / 'warehouse.duckdb'} does not exist yet: run `qa-pipeline run` first."
+    warehouse = tmp_path / "published" / "warehouse.duckdb"
+    assert sentence == f"{warehouse} does not exist yet: run `qa-pipeline run` first."
+    warehouse.parent.mkdir()
+    warehouse.write_text("no warehouse", encoding="utf-8")
+    sentence = _one_sentence(shell("sql", "select 1", "--home", tmp_path))
+    assert sentence.startswith(f"{warehouse} cannot be opened (")
 
 
 @pytest.mark.parametrize(
@@ -262,11 +363,13 @@ def test_sql_before_anything_is_published(tmp_path: Path, shell: Shell) -> None:
         ),
         (
             ["run", "--from", "2027-01-01"],
-            "Nothing landed from 2027-01-01: there are 2 dates, from 2026-10-01 to 2026-10-02.",
+            "Nothing landed from 2027-01-01: 2 dates landed, from 2026-10-01 to 2026-10-02.",
         ),
         (["run", "--nope"], "No such option: --nope"),
-        (["rum"], "No such command 'rum'"),
-        (["sql"], "Missing argument"),
+        (["rum"], "No such command 'rum'. Did you mean 'run'? See qa-pipeline --help."),
+        (["sql"], "Give one query: "),
+        (["sql", "select 1", "--file", "x.sql"], "Give one query: "),
+        (["sql", "--file", "nowhere.sql"], "nowhere.sql cannot be read (No such file or directory): name a file"),
         (["sql", "select 1", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json'"),
         (["simulate", "--days", "many"], "Invalid value for '--days'"),
         (["ui", "--port", "99999"], "Invalid value for '--port'"),
@@ -285,15 +388,15 @@ def test_nothing_landed_is_told(tmp_path: Path, shell: Shell) -> None:
     assert _one_sentence(shell("run", "--home", home.root)) == expected
 
 
-@pytest.mark.parametrize("command", ["run", "status"])
-def test_a_home_that_is_not_there_is_told(tmp_path: Path, shell: Shell, command: str) -> None:
-    """Stops a slip in --home from making an empty home."""
+@pytest.mark.parametrize("command", [["run"], ["status"], ["sql", "select 1"]])
+def test_a_home_that_is_not_there_is_told(tmp_path: Path, shell: Shell, command: list[str]) -> None:
+    """Stops a slip in --home from making an empty home, and commands from telling it differently."""
     missing = tmp_path / "missing"
-    assert f"{missing} does not exist yet" in _one_sentence(shell(command, "--home", missing))
+    assert f"{missing} does not exist yet: `qa-pipeline sim" in _one_sentence(shell(*command, "--home", missing))
     assert not missing.exists()
     file = tmp_path / "file"
     file.touch()
-    assert f"{file} is a file, but a folder is needed there" in _one_sentence(shell(command, "--home", file))
+    assert f"{file} is a file, but a folder is needed there" in _one_sentence(shell(*command, "--home", file))
 
 
 def test_a_bad_configuration_is_told(tmp_path: Path, shell: Shell) -> None:
@@ -401,7 +504,7 @@ def test_an_interrupted_query_ends_at_once(ran: Home) -> None:
 
 
 def test_help_and_version_answer_without_the_heavy_libraries() -> None:
-    """Stops `--help` and `sql` from importing Dagster or Great Expectations, which cost seconds."""
+    """Stops `--help` and `sql` from importing what costs seconds, and help from naming a page that is not there."""
     modules = "qa_pipeline.cli, qa_pipeline.querying, qa_pipeline.state, qa_pipeline.printing, qa_pipeline.serving"
     script = f"import sys, {modules}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -409,6 +512,9 @@ def test_help_and_version_answer_without_the_heavy_libraries() -> None:
     assert _program("--help").returncode == 0
     version = _program("version")
     assert version.stdout.startswith("qa-pipeline ")
+    pages = re.findall(r"docs/\w+\.md", "".join(_program(name, "--help").stdout for name in ("import", "run", "sql")))
+    assert pages
+    assert [page for page in pages if not (project_root() / page).is_file()] == []
     nothing = _program()
     assert nothing.returncode == 2
     assert "Usage: qa-pipeline" in nothing.stdout + nothing.stderr

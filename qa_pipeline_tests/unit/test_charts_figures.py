@@ -7,12 +7,13 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
+from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
 from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind
 from qa_pipeline.charts.drift_map import drift_map, subject_name
 from qa_pipeline.charts.findings import drift_key
 from qa_pipeline.charts.reading import GuidelineChange, MartRow, Volume
 from qa_pipeline.charts.theme import Chart, figure_json, tick_texts
-from qa_pipeline.charts.trends import Span, agreement_panels, defect_trend
+from qa_pipeline.charts.trends import Span, defect_trend
 from qa_pipeline.charts.volume import volume_chart
 from qa_pipeline_tests.fake_draws import HOSTILE
 from qa_pipeline_tests.fake_marts import mart_row
@@ -103,6 +104,27 @@ def test_agreement_panels_share_one_scale() -> None:
     assert [trace["y"] for trace in second["data"] if trace.get("fill") is None] == [[0.9, 0.91, None]]
     assert (len(first["layout"]["shapes"]), len(second["layout"]["shapes"])) == (1, 0)
     assert (panels[2].spec, panels[2].reason) == (None, "no data")
+    window = mart_row(0.61, 0.58, 0.64, period="trailing_28d", metric="krippendorff_alpha")
+    (panel,) = agreement_panels({"a": [*rows["a"], window]}, names={"a": "A"}, span=SPAN, targets={"a": 0.667})
+    assert panel.question == "\u03b1 0.61 (0.58\u20130.64), target 0.667"
+
+
+def test_notes_name_only_what_is_drawn() -> None:
+    """Stops a sentence about a target line, provisional dashes or audits that are not on the figure."""
+    final, soft = _weeks([0.05, 0.06, 0.07]), _weeks([0.05, 0.06, 0.07], provisional_from=2)
+    plain = defect_trend(final, key="d", span=SPAN, target=None, changes=[])
+    assert not [word for word in ("target", "can still change", "\u25c6", "guideline") if word in plain.note]
+    assert "target" not in plain.question
+    full = defect_trend(soft, key="d", span=SPAN, target=0.02, changes=[])
+    assert "long dashes: target; short dashes: can still change; \u25c6 whole interval above the target" in full.note
+    note = panels_note({"a": final}, targets={"a": None}, span=SPAN)
+    assert note.endswith("all panels share one scale.")
+    assert panels_note({"a": soft}, targets={"a": 0.7}, span=SPAN).endswith(
+        " Long dashes: target. Short dashes: can still change."
+    )
+    days = [Volume(FIRST, "BR", "hate", 100, 0, 0)]
+    volume = volume_chart(days, key="v", span=SPAN, height=240)
+    assert "audit" not in volume.note + volume.question
 
 
 def test_the_middle_of_a_week_just_begun_is_on_the_axis() -> None:
@@ -121,7 +143,7 @@ def _accuracy(subject: str, value: float | None, kind: str = "gold") -> MartRow:
 def test_intervals_are_sorted_and_hold_their_rows() -> None:
     """Stops alphabetical order, a swapped end, and a vendor's name from becoming markup."""
     rows = [_accuracy("a", 0.9), _accuracy(HOSTILE["vendor"], 0.7), _accuracy("c", 0.8), _accuracy("d", None)]
-    chart = accuracy_chart(rows, key="v", overall=_accuracy("human", 0.85), target=0.9, noun="Vendor")
+    chart = accuracy_chart(rows, key="v", overall=_accuracy("human", 0.85), targets={}, noun="Vendor")
     spec = _valid(chart)
     assert [trace["x"] for trace in spec["data"]] == [[0.67, 0.7, 0.73], [0.77, 0.8, 0.83], [0.87, 0.9, 0.93]]
     assert spec["layout"]["yaxis"]["ticktext"] == tick_texts([HOSTILE["vendor"], "c", "a"], limit=28)
@@ -130,6 +152,22 @@ def test_intervals_are_sorted_and_hold_their_rows() -> None:
     assert chart.title == f"{HOSTILE['vendor']} is less accurate than a and c"
     assert chart.table is not None
     assert [row[0] for row in chart.table.rows] == ["a", "c", HOSTILE["vendor"], "d"]
+
+
+def test_each_vendor_has_its_own_target() -> None:
+    """Stops a vendor from being judged by another one's target, and a title that its target strokes contradict."""
+    rows = [_accuracy("a", 0.9), _accuracy("b", 0.84), _accuracy("c", 0.8)]
+    targets = {"a": 0.99, "b": 0.85, "c": None}
+    chart = accuracy_chart(rows, key="v", overall=None, targets=targets, noun="Vendor")
+    *bars, strokes = _valid(chart)["data"]
+    assert [trace["marker"]["symbol"] for trace in bars] == ["circle", "circle", "diamond"]
+    assert list(zip(strokes["x"], strokes["y"], strict=True)) == [(0.85, 1), (0.99, 2)]
+    assert chart.title == "a is less accurate than the target of 99.0%"
+    assert "upright stroke: target, 85.0% and 99.0%" in chart.note
+    assert chart.table is not None
+    assert [row[3] for row in chart.table.rows] == ["99.0%", "85.0%", "\u2013"]
+    within = accuracy_chart(rows, key="v", overall=None, targets=dict.fromkeys("abc", 0.8), noun="Vendor")
+    assert within.title == "c is less accurate than a; the other intervals overlap"
 
 
 def test_one_comparison_uses_one_reference() -> None:
@@ -177,13 +215,14 @@ def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
     version = HOSTILE["version"]
     rows = [_psi(60, None), _psi(61, 0.02), _psi(63, 0.3), _psi(64, 0.12)]
     rows += [_psi(day, 0.09, metric="psi_no_drift") for day in (61, 63, 64)]
-    rows += [_psi(64, 0.4, subject=version, kind="scores")]
+    rows += [_psi(64, 0.4, subject=version, kind="scores"), _psi(64, None, subject="none", kind="scores")]
     names = {drift_key(row): subject_name(row) for row in rows}
     chart = drift_map(rows, key="m", span=SPAN, names=names, question="?", caption="PSI by day")
     spec = _valid(chart)
     heat, marks = spec["data"]
     assert heat["x"] == [str(FIRST + timedelta(days=day)) for day in range(61, 70)]
-    assert heat["z"][0] == [0.02, None, 0.3, 0.12, *[None] * 5]
+    # 0.12 is within chance: it stays blue, whatever its size.
+    assert heat["z"][0] == [0.02, None, 0.3, 0.099, *[None] * 5]
     assert heat["z"][1] == [None, None, None, 0.4, *[None] * 5]
     assert list(zip(marks["x"], marks["y"], strict=True)) == [
         (str(FIRST + timedelta(days=63)), 0),
@@ -191,12 +230,18 @@ def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
     ]
     assert "<a" not in json.dumps(heat["text"]) + json.dumps(spec["layout"]["yaxis"]["ticktext"])
     assert chart.title.endswith("; 1 more moved")
+    assert chart.note.endswith("Blank: not enough data. Not enough data on any day: Scores of none.")
+    assert "PSI 0.120 (0.07\u20130.17): not moved<br>by chance 0.090" in heat["text"][0][3]
     assert chart.table is not None
     assert chart.table.rows[0][1:] == ("0.120 (0.090)", "0.400 \u25c6")
     nothing = drift_map([_psi(61, None)], key="m", span=SPAN, names=names, question="?", caption="")
     assert (nothing.spec, nothing.title) == (None, "Drift: not enough data")
     quiet = drift_map([_psi(61, 0.02)], key="m", span=SPAN, names=names, question="?", caption="")
     assert quiet.title == "No shift on any of the 1\u00a0day shown"
+    assert not [word for word in ("\u25c6", "Yellow") if word in quiet.note]
+    chance = [_psi(61, 0.3), _psi(61, 0.28, metric="psi_no_drift")]
+    wide = drift_map(chance, key="m", span=SPAN, names=names, question="?", caption="")
+    assert wide.title == "No shift on any of the 1\u00a0day shown: PSI up to 0.30 is within chance"
 
 
 def test_volume_panels() -> None:

@@ -1,6 +1,7 @@
 """The written pages: right numbers, right when empty, safe with hostile names, written atomically."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
@@ -13,9 +14,10 @@ import pytest
 from qa_pipeline.charts.pages import write_pages
 from qa_pipeline.charts.publishing import WORKSHOP, publish
 from qa_pipeline.charts.words import percent, percent_range
+from qa_pipeline.config import Targets
 from qa_pipeline.errors import HomeError
 from qa_pipeline_tests.fake_draws import HOSTILE
-from qa_pipeline_tests.fake_marts import empty_warehouse, fake_config, fake_warehouse
+from qa_pipeline_tests.fake_marts import empty_warehouse, fake_config, fake_warehouse, labels_only_warehouse
 
 
 class _Page(HTMLParser):
@@ -108,8 +110,141 @@ def test_the_matrix_shows_the_marts(pages: list[Path], warehouse: duckdb.DuckDBP
             assert [title for title in titles if title and title.startswith(start)], start
             checked += 1
     assert checked == 6
-    assert any(title and title.startswith("Brazil, Hate speech: ") and title.endswith(", act") for title in titles)
-    assert "2 of 25\u00a0market queues need action" in page.text.replace(" market", "\u00a0market")
+    (hate,) = [title for title in titles if title and title.startswith("Brazil, Hate speech: ") and "%" in title]
+    assert ", target 7.0%, " in hate
+    assert hate.endswith("audited decisions: act")
+
+
+_STATES = {"act": "act", "watch": "watch", "ok": "on target", "few": "not enough data", "none": "no target set"}
+
+
+def _cells(page: _Page, measure: str) -> Counter[str]:
+    """How many cells of a matrix show each status, totals left out."""
+    (table,) = re.findall(rf'<table class="matrix" id="{measure}">(.*?)</table>', page.source, re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    found = Counter(key for row in rows for key in re.findall(r'<td class="is-(\w+)">', row))
+    return Counter({_STATES[key]: number for key, number in found.items()})
+
+
+def test_headline_counts_matrix_and_list_agree(pages: list[Path]) -> None:
+    """Stops a headline that counts other figures than the matrix and the list show, and counts that do not add up."""
+    page = _read(pages[0])
+    marked: list[tuple[str, int]] = []
+    for measure, name in (("defect_rate", "Defect rate"), ("agreement", "Agreement")):
+        cells = _cells(page, measure)
+        assert sum(cells.values()) == 25
+        (line,) = re.findall(rf"<dt>{name}</dt><dd>(.*?)</dd>", page.source, re.DOTALL)
+        shown = {state: int(number) for number, state in re.findall(r"</span> (\d+) ([a-z ]+)</span>", line)}
+        assert {"act": 0} | dict(cells) == shown
+        assert "of 25\u00a0market queues" in line
+        marked += [(f"{name.lower()} {verb}", cells[state]) for verb, state in (("act", "act"), ("watch", "watch"))]
+    numbers = dict(marked)
+    assert sum(numbers.values()) > 4
+    (headline,) = re.findall(r"<strong>(To act on.*?)</strong>", page.source)
+    said = re.split(r"To watch", headline)
+    for verb, sentence in zip(("act", "watch"), said, strict=True):
+        for name in ("defect rate", "agreement"):
+            named = re.findall(rf"{name} in (\d+)", sentence)
+            assert [numbers[f"{name} {verb}"]] == (list(map(int, named)) or [0])
+    (listed,) = re.findall(r'<ol class="worst">(.*?)</ol>(.*?)</section>', page.source, re.DOTALL)
+    hidden = re.findall(r"(\d+)\u00a0more figures? (?:is|are) marked", listed[1])
+    assert listed[0].count("<li>") + sum(map(int, hidden)) == sum(numbers.values())
+
+
+def test_a_market_s_headline_is_that_of_its_table_and_charts(pages: list[Path]) -> None:
+    """Stops "all on target" over a queue whose whole interval misses it: one rule for words, table and chart."""
+    for path in pages:
+        if not path.name.startswith("market-"):
+            continue
+        page = _read(path)
+        (lead,) = re.findall(r'<p class="lead"><strong>(.*?)</strong>', page.source)
+        sentences = dict(re.findall(r"(Defect rate|Agreement): (.*?)\.(?: |$)", lead))
+        (body,) = re.findall(r'<table class="plain queues">.*?<tbody>(.*?)</tbody>', page.source, re.DOTALL)
+        for place, name in enumerate(("Defect rate", "Agreement")):
+            acts = []
+            for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL):
+                (queue,) = re.findall(r'<th scope="row"><a href="[^"]*">(.*?)</a>', row)
+                if re.findall(r'badge is-(\w+)"', row)[place] == "act":
+                    acts.append(queue)
+            named = re.findall(r"act on (.*?)(?:;|$)", sentences[name])
+            found = set(re.split(r", | and ", named[0])) if named else set()
+            assert found == set(acts), (path.name, name)
+            titles = [text for text in page.texts if text.startswith("Defect rate ") and " is above its target" in text]
+            assert name != "Defect rate" or len(titles) == len(acts), path.name
+
+
+def _write_config(con: duckdb.DuckDBPyConnection, reports: Path, *, has_targets: bool) -> dict[str, _Page]:
+    config = fake_config()
+    if not has_targets:
+        config = config.model_copy(update={"targets": Targets()})
+    written = write_pages(con, reports=reports, config=config, built_at="now", run_id="r", is_synthetic=True)
+    return {path.name: _Page(path) for path in written}
+
+
+def test_pages_of_labels_alone_say_which_feed_is_missing(tmp_path: Path) -> None:
+    """Stops empty panels, and sentences about targets, audits or dashes that are not on the page."""
+    with labels_only_warehouse() as con:
+        found = _write_config(con, tmp_path, has_targets=False)
+    index, market = found["index.html"].text, found["market-BR.html"].text
+    lines = [
+        "Defect rate and audited share : the feed reviews has not landed; the page gets this when it does.",
+        "people and vendors : neither gold nor reviews has landed; the page gets this when one of them does.",
+        "Volume, drift and accuracy of models : the feed predictions has not landed; the page gets this when it does.",
+    ]
+    assert [market.count(line) for line in lines] == [1, 1, 1]
+    assert index.count(lines[0]) == 1
+    for text in (index, market):
+        for word in ("dashed across: target", "Long dashes", "can still change", "Audited"):
+            assert word not in text, word
+    assert 'id="defect_rate"' not in found["index.html"].source
+    assert "Nothing is judged: no figure has both a target and enough data." in index
+    assert "Agreement: all 5 queues are without a target." in market
+    with labels_only_warehouse() as con:
+        found = _write_config(con, tmp_path, has_targets=True)
+    assert "dashed across: target" in found["index.html"].text
+    assert "Long dashes: target." in found["market-BR.html"].text
+
+
+def test_a_feed_whose_rows_are_all_aside_is_not_called_missing(tmp_path: Path) -> None:
+    """Stops "has not landed" about a file that was delivered and quarantined."""
+    with labels_only_warehouse() as con:
+        con.execute(
+            "insert into ops.ledger values ('reviews', '2026-11-19', 'r.csv', 'x', 9, 5, 0, 5, 0, 'loaded', '')"
+        )
+        found = _write_config(con, tmp_path, has_targets=True)
+    line = "every row of reviews is in quarantine or on hold; the page gets this when a good delivery lands."
+    assert line in found["index.html"].text
+
+
+def test_a_home_whose_files_are_all_in_quarantine(tmp_path: Path) -> None:
+    """Stops a page of empty cells over files that nobody could read, and a table that leaves whole files out."""
+    with empty_warehouse() as con:
+        for place, (feed, rule) in enumerate((("labels", "FIL-001"), ("labels", "FIL-001"), ("reviews", "LBL-090"))):
+            rows = 0 if feed == "labels" else 40
+            key = [feed, date(2026, 11, 18 + place % 2), f"{feed}-{place}.csv"]
+            ledger = "insert into ops.ledger values ($1, $2, $3, 'x', 9, $4, 0, $4, 0, 'quarantined', 'm')"
+            con.execute(ledger, [*key, rows])
+            con.execute("insert into quarantine.quarantined_files values (?, ?, ?, ?, 'line 7', ?)", [*key, rule, rows])
+        found = _write_config(con, tmp_path, has_targets=True)
+    index, contract = found["index.html"], found["contract.html"]
+    assert "No figures yet: all that has landed is in quarantine or on hold." in index.text
+    assert "40 of 40 landed rows and 3 whole files are in quarantine." in index.text
+    assert '<table class="matrix"' not in index.source
+    assert "labels 2 of 2 0 0 \u2013 reviews 1 of 1 40 40 100.00%" in index.text
+    assert "LBL-090 reviews 1 40 1" in contract.text
+    assert "FIL-001 labels The file cannot be parsed 2 not counted 2" in contract.text
+    assert "labels 2 2 2 18 B 0 0 0 0" in contract.text
+    assert "All that has landed is in quarantine or on hold" in found["market-BR.html"].text
+
+
+def test_a_market_without_a_queue_is_not_counted(tmp_path: Path) -> None:
+    """Stops "not enough data" for market queues in which nobody works."""
+    with fake_warehouse() as con:
+        for mart in ("agreement", "defect_rate"):
+            con.execute(f"delete from marts.{mart} where market = 'DE' and queue = 'spam'")
+        found = _write_config(con, tmp_path, has_targets=True)
+    assert found["index.html"].text.count("of 24 market queues") == 3
+    assert "Germany, Spam: no decisions" in found["index.html"].text
 
 
 def test_every_page_says_where_it_comes_from(pages: list[Path]) -> None:

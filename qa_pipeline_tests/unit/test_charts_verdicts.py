@@ -5,7 +5,9 @@ from datetime import date, timedelta
 import pytest
 
 from qa_pipeline.charts import findings, verdicts
-from qa_pipeline.charts.reading import Volume, choose_grain, newest
+from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE
+from qa_pipeline.charts.reading import MartRow, Volume, choose_grain, newest
+from qa_pipeline.charts.verdicts import judge
 from qa_pipeline_tests.fake_marts import mart_row
 
 
@@ -14,7 +16,7 @@ from qa_pipeline_tests.fake_marts import mart_row
     [
         (0.084, 0.071, 0.099, 1399, 0.07, "act"),
         (0.084, 0.070, 0.099, 1399, 0.07, "watch"),  # the interval touches the target: no cry of wolf
-        (0.070, 0.060, 0.081, 1399, 0.07, "in control"),
+        (0.070, 0.060, 0.081, 1399, 0.07, "on target"),
         (0.02, 0.01, 0.03, 1399, None, "no target set"),
         (0.10, 0.02, 0.31, 20, 0.05, "not enough data"),
         (0.75, 0.53, 0.89, 20, 0.05, "act"),  # few audits, but nearly all of them wrong
@@ -22,22 +24,40 @@ from qa_pipeline_tests.fake_marts import mart_row
         (None, None, None, 0, 0.05, "not enough data"),
     ],
 )
-def test_defect_status(
+def test_one_rule_for_every_measure(
     estimate: float | None, low: float | None, high: float | None, n: int, target: float | None, word: str
 ) -> None:
-    """Stops `act` on an estimate alone, and `in control` on three audits."""
-    assert verdicts.defect_verdict(mart_row(estimate, low, high, n=n), target).word == word
+    """Stops `act` on an estimate alone, `on target` on three audits, and another rule for agreement: it is mirrored."""
+    assert judge(mart_row(estimate, low, high, n=n), target, measure=DEFECT_RATE).word == word
+
+    def mirrored(value: float | None) -> float | None:
+        return None if value is None else 1 - value
+
+    row = mart_row(mirrored(estimate), mirrored(high), mirrored(low), n=n)
+    for measure in (AGREEMENT, ACCURACY):
+        assert judge(row, mirrored(target), measure=measure).word == word
+    assert judge(None, target, measure=DEFECT_RATE).word == "not enough data"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(0.80, 0.9, "reliable"), (0.667, 0.85, "tentative"), (0.6, 0.7, "not enough data"), (0.5, 0.66, "unreliable")],
+    [(0.80, 0.9, "reliable"), (0.667, 0.85, "tentative"), (0.6, 0.7, ""), (0.5, 0.66, "unreliable")],
 )
-def test_agreement_verdict(low: float, high: float, word: str) -> None:
+def test_reliability(low: float, high: float, word: str) -> None:
     """DESIGN section 6, vocabulary. Stops a verdict from the estimate instead of the interval."""
-    assert verdicts.agreement_verdict(mart_row((low + high) / 2, low, high)).word == word
-    assert verdicts.agreement_verdict(mart_row(0.9)).word == "not enough data"
-    assert verdicts.agreement_verdict(None).word == "not enough data"
+    assert verdicts.reliability(mart_row((low + high) / 2, low, high)) == word
+    assert verdicts.reliability(mart_row(0.9)) == ""
+    assert verdicts.reliability(None) == ""
+
+
+def test_a_value_beside_its_target_is_not_rounded_onto_it() -> None:
+    """Stops "0.80, target 0.80: watch"."""
+    assert AGREEMENT.text_beside(0.797, 0.8) == "0.797"
+    assert AGREEMENT.text_beside(0.8, 0.8) == "0.80"
+    assert AGREEMENT.text_beside(0.797, 0.667) == "0.80"
+    assert DEFECT_RATE.text_beside(0.2004, 0.2) == "20.04%"
+    assert (DEFECT_RATE.target_text(0.0025), AGREEMENT.target_text(0.667)) == ("0.25%", "0.667")
+    assert (DEFECT_RATE.target_text(0.07), DEFECT_RATE.target_text(None)) == ("7.0%", "\u2013")
 
 
 def test_drift_needs_effect_and_certainty() -> None:
@@ -58,8 +78,8 @@ def test_defect_titles_follow_the_rows() -> None:
     title = findings.defect_title(weeks, current=now, target=0.07)
     assert title == "Defect rate 8.4% (7.1\u20139.9%) is above its target of 7.0%, since 19 Oct"
     assert "may be above its target of 8.0%" in findings.defect_title(weeks, current=now, target=0.08)
-    assert "is within its target of 9.0%" in findings.defect_title(weeks, current=now, target=0.09)
-    assert "is below its target of 20.0%" in findings.defect_title(weeks, current=now, target=0.2)
+    assert "meets its target of 9.0%" in findings.defect_title(weeks, current=now, target=0.09)
+    assert "meets its target of 20.0%" in findings.defect_title(weeks, current=now, target=0.2)
     assert findings.defect_title(weeks, current=now, target=None).endswith("no target is set")
     few = now._replace(n_items=12, low=0.01)
     assert findings.defect_title(weeks, current=few, target=0.07).startswith("Too few audits to judge")
@@ -77,18 +97,23 @@ def test_since_needs_an_unbroken_stretch() -> None:
 
 
 def test_agreement_titles() -> None:
-    """Stops one unreliable queue from hiding among reliable ones."""
+    """Stops a title that says all meet their target over a panel whose interval lies below it."""
     good, middling, bad = mart_row(0.9, 0.85, 0.93), mart_row(0.72, 0.69, 0.75), mart_row(0.5, 0.4, 0.6)
     names = {"a": "A", "b": "B", "c": "C"}
-    none = dict.fromkeys(names)
-    title = findings.agreement_title({"a": good, "b": bad, "c": None}, names=names, targets=none)
-    assert title == "Agreement: B is unreliable"
-    title = findings.agreement_title({"a": good, "b": middling}, names=names, targets={"a": 0.7, "b": 0.8})
-    assert title == "Agreement: B is below target"
-    title = findings.agreement_title({"a": good, "b": middling}, names=names, targets=none | {"a": None})
-    assert title == "Agreement is reliable in 1 of 2 queues we can judge, tentative in the rest"
-    title = findings.agreement_title({"a": None}, names=names, targets=none)
-    assert title == "Agreement: no queue has enough data to judge"
+
+    def title(current: dict[str, MartRow | None], target: float | None) -> str:
+        return findings.agreement_title(current, names=names, targets=dict.fromkeys(names, target))
+
+    assert title({"a": good, "b": bad, "c": None}, 0.7) == "Agreement: B is below target"
+    assert title({"a": middling, "b": bad}, 0.8) == "Agreement: A and B are below target"
+    assert title({"a": good, "b": middling}, 0.74) == "Agreement: B may be below target"
+    assert title({"a": good, "b": middling, "c": None}, 0.7) == (
+        "Agreement meets its target in all 2 queues we can judge"
+    )
+    assert title({"a": None}, 0.7) == "Agreement: no queue has enough data to judge"
+    assert title({"a": bad}, None) == "Agreement beyond chance; no target is set"
+    found = findings.coefficients_title(mart_row(0.9), alpha=middling)
+    assert found == "People agree on 90% of pairs; beyond chance, \u03b1 is 0.72 (0.69\u20130.75): tentative"
 
 
 def test_comparisons_name_only_what_is_certain() -> None:

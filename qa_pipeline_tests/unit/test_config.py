@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qa_pipeline.config import Config, load_config
+from qa_pipeline.config import Config, Metric, load_config
 from qa_pipeline.errors import ConfigError, HomeError
 from qa_pipeline.settings import HOME_VARIABLE, Home
 
@@ -14,6 +14,7 @@ version = "1"
 labels = [{ code = "none", is_violating = false }, { code = "slur", is_violating = true }]
 """
 MARKETS = '[markets.BR]\ntime_zone = "America/Sao_Paulo"\n'
+TARGET = '[[targets]]\nmetric = "{}"\nvalue = {}\n'
 
 
 def _home(tmp_path: Path, **files: str) -> Home:
@@ -46,14 +47,50 @@ def test_defaults(tmp_path: Path) -> None:
         ("markets", '[markets.BR]\ntime_zone = "../etc"\n', r"'\.\./etc' is not a time zone"),
         ("targets", '[[targets]]\nmetric = "f1"\nvalue = 1\n', r"targets\.toml: key targets\.0\.metric"),
         ("targets", '[[targets]]\nmetric = "accuracy"\nvalue = 1\nmarket = "XX"\n', r"market 'XX' is not in markets"),
-        ("pipeline", "restate_days = -1\n", r"pipeline\.toml: key restate_days"),
-        ("pipeline", 'memory_limit = "lots"\n', r"pipeline\.toml: key memory_limit"),
+        ("pipeline", "restate_days = -1\n", r"restate_days: must be 0 or more \(it is -1\)"),
+        ("pipeline", 'restate_days = "28"\n', r'restate_days: must be a whole number, without quotes \(it is "28"\)'),
+        ("pipeline", "threads = true\n", r"threads: must be a whole number, without quotes \(it is true\)"),
+        ("pipeline", 'memory_limit = "lots"\n', r"memory_limit: 'lots' is not an amount of memory: a number and MB"),
+        ("pipeline", 'memory_limit = "0.0GB"\n', r"'0\.0GB' is not an amount of memory"),
+        ("taxonomy", TAXONOMY.replace("= true", '= "yes"'), r'is_violating: must be true or false, .*\(it is "yes"\)'),
+        ("taxonomy", TAXONOMY.replace("= true", "= 1"), r"is_violating: must be true or false, without quotes"),
+        ("taxonomy", TAXONOMY.replace('"1"', "1"), r"key version: must be a text, in quotes \(it is 1\)"),
+        (
+            "taxonomy",
+            TAXONOMY.replace("labels = [", 'scale = "big"\nlabels = ['),
+            r"scale: must be 'nominal', .* or 'ra",
+        ),
+        ("taxonomy", 'version = "1"\n[queues.a]\nlabels = []\n', r"key queues\.a\.labels: must have 2 entries or more"),
+        ("taxonomy", 'version = "1"\n[queues]\na = 3\n', r"key queues\.a: must be a table of keys and values"),
+        ("targets", TARGET.format("defect_rate", "5"), r"targets\.0\.value: defect_rate must be a share from 0 to 1"),
+        ("targets", TARGET.format("agreement", "-0.1"), r"agreement must be a share from 0 to 1, .*\(it is -0\.1\)"),
+        ("targets", TARGET.format("sla_minutes", "0"), r"sla_minutes must be more than 0 minutes \(it is 0\)"),
+        ("targets", TARGET.format("accuracy", '"0.9"'), r"must be a number, without quotes \(it is \"0\.9\"\)"),
+        ("targets", TARGET.format("accuracy", "true"), r"must be a number, without quotes \(it is true\)"),
+        ("targets", TARGET.format("sla_minutes", "inf"), r"must be a number, not nan or inf"),
     ],
 )
 def test_a_mistake_names_file_key_and_reason(tmp_path: Path, name: str, text: str, words: str) -> None:
-    """Stops a mistake in a file from becoming a traceback, or from being ignored."""
-    with pytest.raises(ConfigError, match=words):
+    """Stops a mistake from becoming a traceback or being ignored, and pydantic's own words from being shown."""
+    with pytest.raises(ConfigError, match=words) as caught:
         load_config(_home(tmp_path, **{name: text}))
+    assert f"{name}.toml" in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("Input should", "pattern", "valid string"))
+
+
+@pytest.mark.parametrize(("metric", "value"), [("defect_rate", "0"), ("accuracy", "1"), ("sla_minutes", "1440")])
+def test_a_target_in_its_range_is_taken(tmp_path: Path, metric: Metric, value: str) -> None:
+    """Stops the ends of the range, and minutes, from being refused."""
+    config = load_config(_home(tmp_path, targets=TARGET.format(metric, value)))
+    assert config.target(metric) == float(value)
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    """Stops the decoder's own words."""
+    home = _home(tmp_path)
+    (home.config / "markets.toml").write_bytes("# café\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"markets\.toml is not UTF-8: save it as UTF-8\.$"):
+        load_config(home)
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

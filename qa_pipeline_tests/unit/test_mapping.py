@@ -40,8 +40,14 @@ def test_example_mappings_load(path: Path) -> None:
 
 COLUMN_CASES = [
     ({"label": None}, "requires label: map"),
-    ({"labell": '"label"'}, "columns.labell: feed labels has no such column; did you mean label?"),
+    ({"labell": '"label"'}, "columns.labell: feed labels has no such column (did you mean label?)."),
     ({"label": '{ pth = "label" }'}, "key columns.label.pth: is not a key"),
+    ({"label": '{ path = "label", lower = "yes" }'}, 'lower: must be true or false, without quotes (it is "yes").'),
+    ({"handle_seconds": '{ path = "s", scale = "2" }'}, 'scale: must be a number, without quotes (it is "2").'),
+    (
+        {"submitted_at": '{ path = "at", format = "%Z", tz_abbreviations = { PDT = "-7" } }'},
+        "columns.submitted_at.tz_abbreviations.PDT: '-7' is not an offset from UTC, such as '-07:00'.",
+    ),
     ({"label": "{ lower = true }"}, "columns.label: says nothing about where"),
     ({"label": '{ template = "{a}", const = "b" }'}, "columns.label: template stands alone"),
     ({"label": '{ template = "fixed" }'}, "columns.label.template"),
@@ -88,7 +94,8 @@ def test_a_wrong_column_is_refused_by_name(tmp_path: Path, columns: dict[str, st
 
 EXTRA_CASES = [
     ("[[explode]]\npath = '$.a'", "key explode.0.as: is missing"),
-    ("[[explode]]\npath = '$.a'\nas = 'a b'", "key explode.0.as"),
+    ("[[explode]]\npath = '$.a'\nas = 'a b'", "key explode.0.as: 'a b' is not a name: a letter, then letters"),
+    ("[[explode]]\npath = '$.a'\nas = 'a'\nouter = 1", "key explode.0.outer: must be true or false, without quotes"),
     ("[[explode]]\npath = 'ann.a'\nas = 'ann'", "explode.0.path: 'ann.a' starts with none of $"),
     ("[[explode]]\npath = '$.a'\nas = 'x'\n[[explode]]\npath = '$.b'\nas = 'x'", "explode.1.as: 'x' is taken"),
     ("[[explode]]\npath = '$.a[*]'\nas = 'x'", "[*] is not part of a path"),
@@ -99,7 +106,8 @@ EXTRA_CASES = [
     ("[wher]\n'$.x' = 1", "key wher: is not a key"),
     ("[synthetic]\nstart = 2026-01-01", "columns.submitted_at: [synthetic] makes this column"),
     ("[synthetic]\nstart = 2026-02-30", "is not valid TOML"),
-    ("[synthetic]\nstart = '2026-01-01'\ndays = 0", "key synthetic.days"),
+    ("[synthetic]\nstart = '2026-01-01'\ndays = 0", "key synthetic.days: must be 1 or more (it is 0)"),
+    ("[synthetic]\nstart = 'soon'", 'key synthetic.start: must be a date, such as 2026-01-31 (it is "soon")'),
 ]
 
 

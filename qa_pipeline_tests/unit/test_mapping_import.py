@@ -180,8 +180,8 @@ def test_unknown_markets_of_an_existing_config(tmp_path: Path) -> None:
     config = (tmp_path / "home" / "config" / "markets.toml").read_text()
     summary, rows = run_import(tmp_path, content, mapping=mapping_text(columns=MARKET), name="two.csv")
     assert [row["date"].day for row in rows if row["market"] == "JP"] == [1]
-    assert "Market JP is not configured: its 1 rows were put into folders by the UTC date." in summary.notes
-    assert any("Unknown market JP (1 rows)" in note for note in summary.config_notes)
+    assert "Market JP is not configured: 1 row went into folders by the UTC date." in summary.notes
+    assert any("Unknown market JP (1 row)" in note for note in summary.config_notes)
     assert (tmp_path / "home" / "config" / "markets.toml").read_text() == config
     mapping = mapping_text(columns=MARKET)
     summary, rows = run_import(tmp_path, content, mapping=mapping, name="two.csv", extend_config=True)

@@ -16,6 +16,7 @@ from qa_pipeline_tests.import_support import landed_rows, mapping_text, run_impo
 AT = "2026-03-01T12:00:00Z"
 JSON_COLUMNS: dict[str, str | None] = {"item_id": '"$.item"', "label": '"$.label"', "submitted_at": '"$.at"'}
 CSV = f"item,label,at\ni1,häte,{AT}\ni2,ok,{AT}\n"
+GZIPPED = gzip.compress(CSV.encode(), mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +109,17 @@ def test_parquet_with_types_and_nested_columns(tmp_path: Path) -> None:
         ("item,label,at\na,b\n", 'format = "csv"', "line 2 has 2 values where the header has 3"),
         (f"item,label,at\na,b,{AT}\n\na,b,c,d\n", 'format = "csv"', "line 4 has 4 values where the header has 3"),
         ("item,label,item\n", 'format = "csv"', "names 'item' twice"),
-        (b"item,label,at\n\xff,b,c\n", 'format = "csv"', "can't decode byte 0xff"),
+        (b"item,label,at\n\xff,b,c\n", 'format = "csv"', "line 2 holds the byte 0xff, which is not UTF-8"),
+        ("\nitem,label,at\n", 'format = "csv"', "its header line is empty"),
         (b"\x81", 'format = "csv"\nencoding = "cp1252"', "cannot be read as cp1252"),
-        ('{"a": 1}\n{"a": \n{"a": 3}\n', 'format = "jsonl"', "line 2 is not JSON"),
+        ('{"a": 1}\n{"a": \n{"a": 3}\n', 'format = "jsonl"', "line 2 ends before its JSON object does"),
+        ('{"a": 1}\n{"a": b}\n', 'format = "jsonl"', "line 2 is not JSON at character 7"),
         ('[{"a": 1}, {"a":', 'format = "json"', "it is not JSON"),
         ("  \n", 'format = "json"', "nothing but blanks"),
         ("PAR1", 'format = "parquet"', "is not a Parquet file that can be read"),
-        (b"\x1f\x8b\x08broken", 'format = "csv"', "cannot be read as"),
+        (b"\x1f\x8b\x08broken", 'format = "csv"', "its gzip data is damaged or breaks off"),
+        (GZIPPED[:-6], 'format = "csv"', "its gzip data is damaged or breaks off"),
+        (GZIPPED[:-8] + b"1234" + GZIPPED[-4:], 'format = "csv"', "its gzip data is damaged or breaks off"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else value,
 )
@@ -159,6 +164,14 @@ def test_one_bad_file_of_several_imports_nothing(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"bad\.csv cannot be read as csv: line 4"):
         import_files(home, feed="labels", mapping=mapping, files=[tmp_path / "good.csv", tmp_path / "bad.csv"])
     assert list(home.landing.iterdir()) == []
+
+
+def test_a_name_is_not_a_pattern(tmp_path: Path) -> None:
+    """Stops DuckDB from importing other files in place of, or besides, one whose name looks like a pattern."""
+    (tmp_path / "export1.csv").write_text(CSV.replace("i1", "x1"), encoding="utf-8")
+    for name in ("export[1].csv", "export*.csv"):
+        _, rows = run_import(tmp_path, CSV, mapping=mapping_text(), name=name)
+        assert {row["item_id"] for row in rows} == {"i1", "i2"}
 
 
 def test_a_file_with_a_header_only_is_told(tmp_path: Path) -> None:

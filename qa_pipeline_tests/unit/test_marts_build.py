@@ -174,11 +174,43 @@ def test_absent_feeds_leave_a_row_per_market_and_queue_that_says_so() -> None:
     assert reasons[("GB", "spam")] == "no_data"
 
 
-def test_empty_tallies_give_empty_marts() -> None:
+def test_marts_of_a_home_where_nothing_landed_are_empty() -> None:
     """Stops a crash on a home where nothing has been decided yet."""
     con = empty_warehouse()
     assert _build(con) == dict.fromkeys(MARTS, 0)
     assert con.execute("select count(*) from marts.drift").fetchall() == [(0,)]
+
+
+def test_when_no_landed_row_passed_every_mart_says_so() -> None:
+    """Stops four empty tables, which look like a broken pipeline, where every row that landed is in quarantine."""
+    con = empty_warehouse()
+    land(con, DAY, DAY + timedelta(days=2), rows_validated=0)
+    assert _build(con) == dict.fromkeys(MARTS, 4)
+    for mart in MARTS:
+        for row in read_mart(con, mart):
+            assert (row.reason, row.is_provisional) == ("no_data", True)
+            assert (row.period, row.period_start, row.period_end) == ("all", DAY, DAY + timedelta(days=2))
+
+
+def test_a_stray_date_changes_no_figure_of_the_others() -> None:
+    """Stops rows for every day between a misdated file and the rest, and figures that leave the rest out."""
+    alone, beside = empty_warehouse(), empty_warehouse()
+    _everything(alone, days=9)
+    _everything(beside, days=9)
+    fill(beside, "tallies.label_counts", [{"business_date": date(2000, 1, 1), "n": 9}])
+    _build(alone)
+    _build(beside)
+    for mart in MARTS:
+        before, after = ([row for row in read_mart(con, mart) if row.period != "all"] for con in (alone, beside))
+        stray = [row for row in after if row.period_start < date(2001, 1, 1)]
+        # The cell and its three roll-ups have a day, a week and 28 trailing windows, of four metrics each.
+        assert len(stray) == (4 * 4 * 30 if mart == "drift" else 0)
+        assert len(after) == len(before) + len(stray)
+        numbers = [
+            [(row.estimate, row.ci_low, row.ci_high) for row in rows]
+            for rows in (before, [row for row in after if row.period_start >= date(2001, 1, 1)])
+        ]
+        np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +244,19 @@ def test_a_period_is_provisional_until_restate_days_after_its_end() -> None:
     )
     assert week.period_end == date(2026, 3, 8)
     assert week.is_provisional
+
+
+def test_a_date_without_a_decision_that_passed_makes_no_other_final() -> None:
+    """Stops a labels folder misdated into the future, or a roster of next month, from making figures look settled."""
+    con = empty_warehouse()
+    fill(con, "tallies.outcome_counts", [{}])
+    land(con, DAY)
+    land(con, date(2030, 1, 1), rows_validated=0)
+    land(con, date(2030, 1, 1), feed="roster")
+    _build(con)
+    rows = read_mart(con, "accuracy")
+    assert rows
+    assert all(row.is_provisional for row in rows)
 
 
 def test_without_landed_partitions_the_newest_tally_date_counts() -> None:

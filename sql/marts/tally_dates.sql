@@ -1,20 +1,19 @@
--- Purpose: oldest and newest business date that any tally of the marts has, the bounds of period `all`.
--- Grain:   one row; both NULL when every tally is empty.
+-- Purpose: business dates that any tally of the marts has; windows without one of them are not made.
+-- Grain:   business_date; no row when every tally is empty.
 -- Source:  tallies.unit_patterns, outcome_counts, review_counts, label_counts, score_hist.
--- Units:   market-local dates.
-with dates as (
-    select business_date from tallies.unit_patterns
-    union all
-    select business_date from tallies.outcome_counts
-    union all
-    select business_date from tallies.review_counts
-    union all
-    select business_date from tallies.label_counts
-    union all
-    select business_date from tallies.score_hist
-)
-
-select
-    min(business_date) as first_date,
-    max(business_date) as last_date
-from dates
+-- Units:   market-local date.
+select business_date
+from tallies.unit_patterns
+union
+select business_date
+from tallies.outcome_counts
+union
+select business_date
+from tallies.review_counts
+union
+select business_date
+from tallies.label_counts
+union
+select business_date
+from tallies.score_hist
+order by business_date

@@ -1,0 +1,53 @@
+"""The figures that have a target: their names, which side of the target is the bad one, and how they are written."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qa_pipeline.charts import words
+
+MeasureKey = Literal["defect_rate", "agreement", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure with a target. `key` is its name in targets.toml; `unit` is what its items are called."""
+
+    key: MeasureKey
+    name: str
+    symbol: str
+    is_high_bad: bool
+    is_share: bool
+    unit: str
+
+    @property
+    def title(self) -> str:
+        """Its name and its symbol: `Agreement \u03b1`."""
+        return f"{self.name} {self.symbol}".rstrip()
+
+    def text(self, value: float | None, *, digits: int | None = None) -> str:
+        """A value as it is printed: `6.2%` or `0.71`."""
+        if self.is_share:
+            return words.percent(value, digits=1 if digits is None else digits)
+        return words.coefficient(value, digits=2 if digits is None else digits)
+
+    def range_text(self, low: float | None, high: float | None) -> str:
+        """An interval as it is printed; empty when an end is missing."""
+        return words.percent_range(low, high) if self.is_share else words.coefficient_range(low, high)
+
+    def target_text(self, target: float | None) -> str:
+        """A target as it was set."""
+        return words.exact_percent(target) if self.is_share else words.exact_coefficient(target)
+
+    def text_beside(self, value: float | None, target: float | None) -> str:
+        """A value next to its target: with one digit more where the two would look equal but are not."""
+        text = self.text(value)
+        if value is None or target is None or value == target or text != self.text(target):
+            return text
+        return self.text(value, digits=2 if self.is_share else 3)
+
+
+DEFECT_RATE = Measure("defect_rate", "Defect rate", "", is_high_bad=True, is_share=True, unit="audited decision")
+AGREEMENT = Measure("agreement", "Agreement", "\u03b1", is_high_bad=False, is_share=False, unit="item")
+ACCURACY = Measure("accuracy", "Accuracy", "", is_high_bad=False, is_share=True, unit="decision")
+# What is judged for every market and queue, in the order in which the pages name it.
+HEADLINE = (DEFECT_RATE, AGREEMENT)

@@ -1,0 +1,147 @@
+"""What a market's page shows of one queue: its charts by place, and what could not be drawn and why. No HTML here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qa_pipeline.charts import findings
+from qa_pipeline.charts.arrivals import AUDITS, MODEL_REFERENCES, REFERENCES, Arrivals, Needs
+from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind
+from qa_pipeline.charts.drift_map import drift_map, subject_name
+from qa_pipeline.charts.market_rows import MarketRows
+from qa_pipeline.charts.naming import slug
+from qa_pipeline.charts.overview import Figure, Overview
+from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.charts.theme import Chart
+from qa_pipeline.charts.trends import defect_trend
+from qa_pipeline.charts.volume import volume_chart
+from qa_pipeline.config import Config
+
+# What a card takes beside its figure: title, question, note, tools, padding and the gap to the next card.
+CARD_EXTRA = 176
+
+
+@dataclass(frozen=True)
+class QueueSection:
+    """Everything about one queue: its anchor, both figures, its charts by place, and what could not be drawn and why.
+
+    `top` is a row, `left` a stack beside `right`, `bottom` spans the page; a place may be empty.
+    """
+
+    anchor: str
+    name: str
+    defect: Figure
+    agreement: Figure
+    top: Sequence[Chart]
+    left: Sequence[Chart]
+    right: Sequence[Chart]
+    bottom: Sequence[Chart]
+    missing: Sequence[Chart]
+
+    @property
+    def worse(self) -> Figure:
+        """The figure whose verdict is the worse; of equals the defect rate."""
+        return min(self.defect, self.agreement, key=lambda figure: figure.verdict.rank)
+
+
+def queue_section(
+    rows: MarketRows,
+    *,
+    overview: Overview,
+    market: str,
+    queue: str,
+    place: int,
+    config: Config,
+    arrivals: Arrivals,
+) -> QueueSection:
+    """Draw everything of a market's queue; `place` numbers the keys of its charts."""
+    defect = overview.defects[market, queue]
+    top: list[tuple[Chart, Needs]] = [
+        (
+            defect_trend(
+                defect.rows,
+                key=f"defect-{place}",
+                span=overview.span,
+                target=defect.target,
+                changes=rows.changes.get(queue, []),
+            ),
+            AUDITS,
+        ),
+        (coefficient_chart(rows.coefficients.get(queue, []), key=f"coefficients-{place}"), ()),
+    ]
+    left: list[tuple[Chart, Needs]] = [
+        (_vendors(rows, market=market, queue=queue, key=f"vendors-{place}", config=config), REFERENCES),
+        (_versions(rows, market=market, queue=queue, key=f"versions-{place}", config=config), MODEL_REFERENCES),
+    ]
+    volume = volume_chart(
+        rows.volumes.get(queue, []),
+        key=f"volume-{place}",
+        span=overview.span,
+        height=_height_beside([chart.height for chart, _ in left if chart.spec is not None]),
+    )
+    drift = _drift(rows.drift.get(queue, []), key=f"drift-{place}", overview=overview)
+    return QueueSection(
+        anchor=f"q-{slug(queue)}",
+        name=overview.names.queue(queue),
+        defect=defect,
+        agreement=overview.agreements[market, queue],
+        top=[chart for chart, _ in top if chart.spec is not None],
+        left=[chart for chart, _ in left if chart.spec is not None],
+        right=[volume] if volume.spec is not None else [],
+        bottom=[drift] if drift.spec is not None else [],
+        # What a feed keeps away is said once, at the top of the page.
+        missing=[
+            chart
+            for chart, needs in [*top, *left, (volume, ()), (drift, ())]
+            if chart.spec is None and not arrivals.why_not(needs)
+        ],
+    )
+
+
+def _height_beside(heights: Sequence[int]) -> int:
+    """Height of a figure beside a stack of cards with figures of these heights, so that both columns end together."""
+    return sum(heights) + CARD_EXTRA * max(0, len(heights) - 1) if heights else 220
+
+
+def _vendors(rows: MarketRows, *, market: str, queue: str, key: str, config: Config) -> Chart:
+    """Vendors beside all humans, against one kind of reference, each with its own target."""
+    accuracy = rows.accuracy.get(queue, [])
+    vendors = [row for row in accuracy if row.subject_kind == "vendor"]
+    targets = {
+        row.subject: config.target("accuracy", market=market, queue=queue, vendor=row.subject) for row in vendors
+    }
+    compared, overall = _against_one_reference(vendors, accuracy=accuracy, whole="human")
+    return accuracy_chart(compared, key=key, overall=overall, targets=targets, noun="Vendor")
+
+
+def _versions(rows: MarketRows, *, market: str, queue: str, key: str, config: Config) -> Chart:
+    """Model versions beside all models, against one kind of reference."""
+    accuracy = rows.accuracy.get(queue, [])
+    versions = [row for row in accuracy if row.subject_kind == "model_version"]
+    target = config.target("accuracy", market=market, queue=queue)
+    compared, overall = _against_one_reference(versions, accuracy=accuracy, whole="model")
+    targets = {row.subject: target for row in versions}
+    return accuracy_chart(compared, key=key, overall=overall, targets=targets, noun="Model version")
+
+
+def _against_one_reference(
+    subjects: Sequence[MartRow], *, accuracy: Sequence[MartRow], whole: str
+) -> tuple[list[MartRow], MartRow | None]:
+    """The rows of the one kind of reference that serves them all, and the row of all raters against it."""
+    kind = reference_kind(subjects)
+    wanted = ("rater_kind", whole, kind)
+    overall = (row for row in accuracy if (row.subject_kind, row.subject, row.reference_kind) == wanted)
+    return [row for row in subjects if row.reference_kind == kind], next(overall, None)
+
+
+def _drift(rows: Sequence[MartRow], *, key: str, overview: Overview) -> Chart:
+    kinds = ("labels", "predictions", "scores")
+    ordered = sorted(rows, key=lambda row: (kinds.index(row.subject_kind), row.subject))
+    has_models = any(row.subject_kind != "labels" for row in rows)
+    return drift_map(
+        rows,
+        key=key,
+        span=overview.span,
+        names={findings.drift_key(row): subject_name(row) for row in ordered},
+        question=f"Did the mix of labels{', decisions or scores' if has_models else ''} change?",
+        caption="PSI by day",
+    )
