@@ -475,11 +475,21 @@ def test_import_fills_a_home(tmp_path: Path, shell: Shell) -> None:
     assert str(tmp_path / "gone.csv") in _one_sentence(missing)
 
 
+def _in_foreground(*arguments: object) -> list[str]:
+    """A command that ctrl-C reaches, also where this process was started in the background, with SIGINT ignored."""
+    script = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'qa_pipeline.cli', *sys.argv[1:]])"
+    )
+    return [sys.executable, "-c", script, *map(str, arguments)]
+
+
 def test_an_interrupted_run_ends_at_once_and_goes_on_later(tmp_path: Path, shell: Shell) -> None:
     """Stops ctrl-C from ending one step only, from a traceback, and from leaving a home that cannot go on."""
     home = write_small_home(tmp_path, days=2, feeds=["labels"])
-    command = [sys.executable, "-m", "qa_pipeline.cli", "run", "--home", str(home.root)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        _in_foreground("run", "--home", home.root), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "loading 2026-10-01\n"
         process.send_signal(signal.SIGINT)
@@ -494,8 +504,9 @@ def test_an_interrupted_run_ends_at_once_and_goes_on_later(tmp_path: Path, shell
 def test_an_interrupted_query_ends_at_once(ran: Home) -> None:
     """Stops ctrl-C from waiting for the end of a long query."""
     query = "select count(*) from range(1000000) a, range(1000000) b"
-    command = [sys.executable, "-m", "qa_pipeline.cli", "sql", query, "--home", str(ran.root)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        _in_foreground("sql", query, "--home", ran.root), stderr=subprocess.PIPE, text=True
+    ) as process:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=4)
         process.send_signal(signal.SIGINT)
