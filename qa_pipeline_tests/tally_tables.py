@@ -19,6 +19,7 @@ from qa_pipeline.config import (
     Markets,
     PipelineConfig,
     QueueConfig,
+    Scale,
     Targets,
     Taxonomy,
 )
@@ -67,6 +68,12 @@ DEFAULTS: dict[str, Any] = {
     "guideline_version": "",
     "label": "yes",
     "rater_pool": "production",
+    "subject": "",
+    "subject_kind": "annotator",
+    "rater_a": "a1",
+    "rater_b": "a2",
+    "is_same": True,
+    "is_shown": True,
     "reference_label": "yes",
     "reference_kind": "gold",
     "sampling": "census",
@@ -121,9 +128,13 @@ def land(con: duckdb.DuckDBPyConnection, *days: date, feed: str = "labels", rows
 
 
 def config(
-    queues: Mapping[str, Sequence[str]], *, markets: Sequence[str] = ("AU",), multi_select: Sequence[str] = ()
+    queues: Mapping[str, Sequence[str]],
+    *,
+    markets: Sequence[str] = ("AU",),
+    multi_select: Sequence[str] = (),
+    scales: Mapping[str, Scale] | None = None,
 ) -> Config:
-    """A configuration with these queues (code: labels) and markets."""
+    """A configuration with these queues (code: labels) and markets; `scales` other than nominal by queue."""
     return Config(
         taxonomy=Taxonomy(
             version="1",
@@ -133,6 +144,7 @@ def config(
                         LabelConfig(code=label, is_violating=place == 0) for place, label in enumerate(labels)
                     ),
                     is_multi_select=code in multi_select,
+                    scale=(scales or {}).get(code, "nominal"),
                 )
                 for code, labels in queues.items()
             },
