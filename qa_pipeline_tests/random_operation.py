@@ -224,10 +224,6 @@ def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counte
     for (day, pool, market, queue, _), ratings in expected_units(operation, restate_days=restate_days).items():
         pattern = ",".join(sorted(row["label"] for row in ratings.values()))
         patterns[day.isoformat(), market, queue, pool, "", pattern] += 1
-        if pool == "production" and market != "CROSS":
-            for vendor in {row["vendor"] for row in ratings.values()}:
-                own = ",".join(sorted(row["label"] for row in ratings.values() if row["vendor"] == vendor))
-                patterns[day.isoformat(), market, queue, "vendor", vendor, own] += 1
     for day, market, queue, version, human, model in expected_human_model(operation, restate_days=restate_days):
         pattern = ",".join(sorted((human, model)))
         patterns[day.isoformat(), market, queue, "human_model", version, pattern] += 1

@@ -28,7 +28,7 @@ _OWN = {
     "rater_a": "First rater by name; empty for people against a model.",
     "rater_b": "Second rater by name, or the model version.",
     "rater_kind": "human or model.",
-    "rater_pool": "production, calibration or model (LLM judges); in tallies also vendor and human_model.",
+    "rater_pool": "production, calibration or model (LLM judges); in tallies also human_model.",
     "reference_kind": "What the decision is judged by: gold, expert, arbitration or qa.",
     "reference_label": "Label held to be right.",
     "row_id": "Number of the row in its partition.",

@@ -126,7 +126,7 @@ def test_lineage_is_what_the_sql_reads(loaded: dg.Definitions) -> None:
     # Its suite compares annotators with the roster in force.
     assert parents("facts", "rejected_labels") >= {"validated/valid_labels", "validated/valid_roster"}
     assert parents("tallies", "unit_patterns") == {"facts/ratings", "facts/human_model"}
-    assert parents("marts", "agreement") == {"tallies/unit_patterns"}
+    assert parents("marts", "agreement") == {"tallies/unit_patterns", "tallies/rater_patterns"}
     assert parents("marts", "defect_rate") == {"tallies/review_counts"}
     assert parents("reports", "published_warehouse") >= {"reports/pages", "marts/drift", "quarantine/quarantined_gold"}
 

@@ -238,7 +238,10 @@ def test_an_ordinal_queue_has_alpha_by_order_and_weighted_figures() -> None:
 def test_vendors_and_model_versions_are_subjects_of_their_own() -> None:
     """Stops a vendor's own raters, or people against a model, from entering the production figure."""
     con = empty_warehouse()
-    for pool, subject, agreeing in (("production", "", 60), ("vendor", "v1", 80), ("human_model", "m@2", 40)):
+    own = {"no,yes": 20, "yes,yes": 80}
+    rows = [{"subject_kind": "vendor", "subject": "v1", "own": each, "others": "", "n": n} for each, n in own.items()]
+    fill(con, "tallies.rater_patterns", rows)
+    for pool, subject, agreeing in (("production", "", 60), ("human_model", "m@2", 40)):
         patterns = {"no,yes": 100 - agreeing, "yes,yes": agreeing}
         rows = [
             {"rater_pool": pool, "subject": subject, "pattern": pattern, "n_raters": 2, "n": n}
