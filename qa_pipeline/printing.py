@@ -23,6 +23,7 @@ from qa_pipeline.state import FeedState, Hold, QueueFigure, Status
 SHOWN_ROWS = 200
 SHOWN_CELL = 100
 SHOWN_REASONS = 10
+SHOWN_RULES = 3
 _LINE_LENGTH = 10_000
 
 
@@ -100,6 +101,7 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
     if plan.others:
         more = "1 more date has" if plan.others == 1 else f"{plan.others} more dates have"
         out.print(f"{more} changed files outside the range asked for.")
+    _print_reasons(out, "Rows in quarantine (docs/rules.md says what to do)", quarantined, shown=SHOWN_RULES)
     if worst:
         out.print("\nQueues with the highest defect rate (people, newest 28 days)")
         out.print(
@@ -112,7 +114,6 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
     if done.is_published:
         out.print(f"\nPages:     {home.reports / 'index.html'}\nWarehouse: {home.published}")
     _print_reasons(out, "Files that could not be read", [_hold(hold) for hold in unreadable])
-    _print_reasons(out, "Rows in quarantine (docs/rules.md says what to do)", quarantined)
     _print_reasons(out, "Loaded with a remark", [_hold(hold) for hold in remarked])
     _print_reasons(out, "Required feeds that did not land", [f"{feed} of {day}" for feed, day in missing])
     _print_reasons(out, "In landing/ but not loaded", strays)
@@ -164,14 +165,14 @@ def print_status(out: Console, *, home: Home, status: Status) -> None:
     _print_reasons(out, "Dated in the future", status.ahead)
 
 
-def _print_reasons(out: Console, title: str, reasons: Sequence[str]) -> None:
+def _print_reasons(out: Console, title: str, reasons: Sequence[str], *, shown: int = SHOWN_REASONS) -> None:
     if not reasons:
         return
     out.print(f"\n{title}", style="bold")
-    for reason in reasons[:SHOWN_REASONS]:
+    for reason in reasons[:shown]:
         out.print(f"  {_printable(reason)}")
-    if len(reasons) > SHOWN_REASONS:
-        out.print(f"  … and {len(reasons) - SHOWN_REASONS:,} more")
+    if len(reasons) > shown:
+        out.print(f"  … and {len(reasons) - shown:,} more")
 
 
 def _hold(hold: Hold) -> str:
