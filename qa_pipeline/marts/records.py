@@ -27,7 +27,7 @@ REASON_MEANINGS: dict[str, str] = {
     "sparse_categories": "more than half of the labels or bins are too rare for an interval",
     "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",
     "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
-    "too_few_items": "under 100 units",
+    "too_few_items": "under 100 units (coefficients of agreement: under 20; pairs of raters: under 30)",
 }
 REASONS = tuple(REASON_MEANINGS)
 NO_REASON = -1
