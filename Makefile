@@ -1,6 +1,6 @@
 # Every target is a few commands that can also be typed; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test unit lint format types check bench constraints clean
+.PHONY: help setup demo ui test unit lint format types check bench study constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,8 +53,12 @@ types: $(STAMP) ## Check types
 
 check: lint types ## Lint and types, without the tests
 
-bench: $(STAMP) ## Time a night against the floor (about ten minutes)
+bench: $(STAMP) ## Time a night and agreement against their floors (about fifteen minutes)
 	@$(BIN)/python -m benchmarks.night
+	@$(BIN)/python -m benchmarks.agreement
+
+study: $(STAMP) ## Simulate how often intervals hold, and write docs/coverage.md (about ten minutes)
+	@$(BIN)/python -m benchmarks.coverage
 
 constraints: $(STAMP) ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

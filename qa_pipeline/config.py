@@ -4,6 +4,7 @@ Reading and validating TOML belongs here; deciding what to put in a new file doe
 """
 
 import hashlib
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -51,17 +52,29 @@ def check_code(code: str) -> str:
     return code
 
 
+def _number(code: str) -> float | None:
+    try:
+        number = float(code)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LabelConfig(_Strict):
-    """One label of a queue; the order in the file is the order of an ordinal scale."""
+    """One label of a queue; the order in the file is the order of an ordinal scale.
+
+    `value` is its number on an interval or ratio scale, the code itself where that is a number.
+    """
 
     code: str
     name: str = ""
     is_violating: StrictBool
     severity_weight: Annotated[Number, Field(ge=0)] = 1.0
+    value: Number | None = None
 
     @field_validator("code")
     @classmethod
@@ -86,6 +99,31 @@ class QueueConfig(_Strict):
             message = f"label {repeated[0]!r} is declared twice"
             raise ValueError(message)
         return value
+
+    @model_validator(mode="after")
+    def _has_values(self) -> "QueueConfig":
+        if self.scale in ("interval", "ratio"):
+            unknown = next(
+                (label.code for label, value in zip(self.labels, self._numbers, strict=True) if value is None), None
+            )
+            if unknown is not None:
+                message = f"scale {self.scale!r} needs a number for every label: add value = ... to label {unknown!r}"
+                raise ValueError(message)
+            if self.scale == "ratio" and min(self.values) < 0:
+                message = "scale 'ratio' has no negative numbers: use 'interval'"
+                raise ValueError(message)
+        return self
+
+    @property
+    def _numbers(self) -> list[float | None]:
+        return [label.value if label.value is not None else _number(label.code) for label in self.labels]
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Number of each label: its rank, or on an interval or ratio scale its value."""
+        if self.scale in ("interval", "ratio"):
+            return tuple(number for number in self._numbers if number is not None)
+        return tuple(float(rank) for rank in range(len(self.labels)))
 
 
 class Taxonomy(_Strict):

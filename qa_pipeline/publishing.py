@@ -26,6 +26,10 @@ DESCRIPTIONS: dict[str, str] = {
     "quarantine.quarantined_files": "Files that were quarantined whole: unreadable, or in a partition on hold.",
     "tallies.label_counts": "Decisions per day, market, queue, rater kind, vendor, model version and label.",
     "tallies.unit_patterns": "Units of agreement per day, market, queue and pattern of ratings (sorted, by commas).",
+    "tallies.pair_counts": "Items that two raters both rated, per day, market, queue, pair and their two labels.",
+    "tallies.rater_patterns": "Units per day, market, queue, annotator or vendor, their own and the others' ratings.",
+    "tallies.repeat_counts": "Decisions on items that the annotator had decided before, per day and outcome.",
+    "tallies.suggestion_counts": "Decisions on items with a suggested label, shown or hidden, per day and outcome.",
     "tallies.outcome_counts": "Decisions per day, rater, label and reference label; weights are sums of 1/p in ppm.",
     "tallies.score_hist": "Scores per day, model version, label and log-linear bin; sums in parts per million.",
     "tallies.review_counts": "QA reviews per date of the decision judged, rater and error; weights in ppm.",
@@ -57,6 +61,10 @@ COLUMN_DESCRIPTIONS: dict[str, str] = {
     "rows_superseded": "Rows replaced by a later delivery of the same key.",
     "pattern": "The unit's ratings, sorted and joined by commas.",
     "n_raters": "Ratings of the unit.",
+    "own": "The subject's ratings of the unit, sorted and joined by commas.",
+    "others": "The others' ratings of the unit, sorted and joined by commas; empty when there are none.",
+    "is_same": "Whether the decision equals the earlier one, or the label suggested.",
+    "is_shown": "Whether the annotator saw the suggested label.",
     "bin": "Log-linear score bin, 0 to 2047, rising with the score.",
 }
 

@@ -37,16 +37,26 @@ NODES: tuple[Node, ...] = (
     Node("facts", "appeals", reads=("rejected_labels",), feed="appeals"),
     Node("facts", "reference_events", reads=("rejected_labels", "reviews")),
     Node("facts", "ratings", reads=("rejected_labels",)),
+    Node("facts", "human_model", reads=("ratings",)),
+    Node("facts", "repeats", reads=("rejected_labels",)),
     Node("facts", "label_outcomes", reads=("ratings", "reference_events", "reviews")),
     Node("facts", "prediction_outcomes", reads=("reference_events", "reviews")),
     Node("ops", "late", reads=("rejected_labels", "reviews", "appeals")),
     Node("tallies", "label_counts", reads=("rejected_labels",)),
     Node("tallies", "score_hist"),
-    Node("tallies", "unit_patterns", reads=("ratings",)),
+    Node("tallies", "unit_patterns", reads=("ratings", "human_model")),
+    Node("tallies", "pair_counts", reads=("ratings", "human_model")),
+    Node("tallies", "rater_patterns", reads=("ratings",)),
+    Node("tallies", "repeat_counts", reads=("repeats",)),
+    Node("tallies", "suggestion_counts", reads=("rejected_labels",)),
     Node("tallies", "outcome_counts", reads=("label_outcomes", "prediction_outcomes")),
     Node("tallies", "review_counts", reads=("reviews",)),
     Node("tallies", "appeal_counts", reads=("appeals",)),
 )
+# Facts whose rows of a date are read for the same date: what reads them is stale where they were rebuilt.
+_SAME_DATE = frozenset({"ratings", "human_model", "repeats", "label_outcomes", "prediction_outcomes"})
+# This one reads ratings of other dates too; `staleness` marks it by the items that changed.
+_OTHER_DATES = frozenset({"label_outcomes"})
 FACTS = tuple(node.name for node in NODES if node.layer in ("facts", "ops"))
 TALLIES = tuple(node.name for node in NODES if node.layer == "tallies")
 
@@ -183,9 +193,11 @@ def _rebuild(
         _mark_range(con, ("late", "reference_events"), start=start, end=end)
     else:
         _fill(con, node, start=start, end=end, restate_days=restate_days)
-    for reader in NODES:
-        if reader.layer == "tallies" and node.name in ("ratings", "label_outcomes", "prediction_outcomes"):
-            _mark_range(con, (reader.name,) if node.name in reader.reads else (), start=start, end=end)
+    if node.name in _SAME_DATE:
+        readers = tuple(
+            reader.name for reader in NODES if node.name in reader.reads and reader.name not in _OTHER_DATES
+        )
+        _mark_range(con, readers, start=start, end=end)
     _finish(con, node.name, outcomes, start=start, end=end)
     return outcomes
 

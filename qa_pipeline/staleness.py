@@ -13,7 +13,9 @@ import duckdb
 # Name of a fact or tally -> the feeds that can give it rows of a date of their own.
 NODE_FEEDS: dict[str, tuple[str, ...]] = {
     "rejected_labels": ("labels",),
-    "ratings": ("labels",),
+    "ratings": ("labels", "predictions"),
+    "human_model": ("labels",),
+    "repeats": ("labels",),
     "reviews": ("reviews",),
     "appeals": ("appeals",),
     "reference_events": ("gold", "labels", "reviews"),
@@ -22,7 +24,11 @@ NODE_FEEDS: dict[str, tuple[str, ...]] = {
     "late": ("labels", "reviews", "appeals"),
     "label_counts": ("labels", "predictions"),
     "score_hist": ("predictions",),
-    "unit_patterns": ("labels",),
+    "unit_patterns": ("labels", "predictions"),
+    "pair_counts": ("labels", "predictions"),
+    "rater_patterns": ("labels",),
+    "repeat_counts": ("labels",),
+    "suggestion_counts": ("labels",),
     "outcome_counts": ("labels", "predictions"),
     "review_counts": ("labels", "predictions"),
     "appeal_counts": ("labels", "predictions"),
@@ -48,8 +54,10 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
     parameters: dict[str, object] = {"day": business_date, "restate_days": restate_days}
     own = "select $day"
     if feed == "labels":
-        mark(con, ("rejected_labels", "ratings", "label_outcomes", "label_counts", "late"), own, parameters)
+        of_the_day = ("rejected_labels", "ratings", "repeats", "label_outcomes", "label_counts", "suggestion_counts")
+        mark(con, (*of_the_day, "late"), own, parameters)
         _touched_items(con, "labels", parameters)
+        mark(con, ("repeats",), _sharing("valid_labels", after_the_day=True), parameters)
         mark(con, ("ratings", "label_outcomes", "late"), _sharing("valid_labels"), parameters)
         for table, node in _JUDGING.items():
             judging = _judging(table, kind="label", target="valid_labels", key="label_id")
@@ -60,6 +68,11 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
         mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
     elif feed == "predictions":
         mark(con, ("label_counts", "score_hist", "prediction_outcomes"), own, parameters)
+        _touched_items(con, "predictions", parameters, where="is_decision")
+        mark(con, ("human_model",), _UNITS_NEARBY, parameters)
+        judged = "is_decision and model_kind = 'llm'"
+        _touched_items(con, "predictions", parameters, where=judged)
+        mark(con, ("ratings",), _sharing("valid_predictions", where=judged), parameters)
         for table, node in _JUDGING.items():
             judging = _judging(table, kind="prediction", target="valid_predictions", key="prediction_id")
             mark(con, (node,), judging, parameters)
@@ -91,13 +104,25 @@ def _touched_items(
     )
 
 
-def _sharing(table: str) -> str:
-    """Dates of `table`, from restate_days before the day on, with a row on a touched item."""
-    return (
-        f"select distinct v.business_date from validated.{table} as v "
-        f"where v.business_date >= cast($day - $restate_days as date) and exists (select 1 from touched_items as t "
-        "where t.item_id = v.item_id and t.queue = v.queue)"
+def _sharing(table: str, *, where: str = "true", after_the_day: bool = False) -> str:
+    """Dates of `table` with a row on a touched item: from restate_days before the day on, or only soon after it."""
+    days = (
+        "v.business_date > $day and v.business_date <= cast($day + $restate_days as date)"
+        if after_the_day
+        else "v.business_date >= cast($day - $restate_days as date)"
     )
+    return (
+        f"select distinct v.business_date from validated.{table} as v where {days} and {where} "
+        "and exists (select 1 from touched_items as t where t.item_id = v.item_id and t.queue = v.queue)"
+    )
+
+
+# Dates of units that a model's decision of the day may be compared with: a unit has the date of one of its labels.
+_UNITS_NEARBY = (
+    "select distinct v.business_date from validated.valid_labels as v where v.stage = 'production' "
+    "and v.business_date between cast($day - $restate_days as date) and cast($day + $restate_days as date) "
+    "and exists (select 1 from touched_items as t where t.item_id = v.item_id and t.queue = v.queue)"
+)
 
 
 def _judging(table: str, *, kind: str, target: str, key: str) -> str:

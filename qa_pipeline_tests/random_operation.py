@@ -8,6 +8,8 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import md5
+from itertools import combinations
 
 from qa_pipeline.settings import Home
 
@@ -49,6 +51,10 @@ def write_config(home: Home, *, restate_days: int = 28) -> None:
     (home.config / "pipeline.toml").write_text(f"restate_days = {restate_days}\nthreads = 2\n")
 
 
+def _vendor(annotator: str) -> str:
+    return "V1" if annotator < "A5" else "V2"
+
+
 def _time(rng: random.Random, day: date) -> str:
     moment = datetime.combine(day, datetime.min.time(), tzinfo=UTC) + timedelta(seconds=rng.randrange(86_400))
     return moment.isoformat()
@@ -72,8 +78,8 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 "market": MARKETS[item % 2] if item % 5 else rng.choice(MARKETS),
                 "queue": QUEUES[item // 2 % 2],
                 "content_type": "text",
-                "annotator_id": f"A{rng.randrange(8)}",
-                "vendor": "V1",
+                "annotator_id": (annotator := f"A{rng.randrange(8)}"),
+                "vendor": _vendor(annotator),
                 "label": rng.choice(LABELS),
                 "stage": rng.choices(("production", "expert", "calibration", "qa"), (85, 7, 5, 3))[0],
                 "submitted_at": _time(rng, day),
@@ -85,6 +91,8 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
             item = rng.randrange(items)
             chosen = rng.choice(LABELS)
             market = MARKETS[item % 2]
+            model, kind = rng.choice((("m", "classifier"), ("j1", "llm"), ("j2", "llm")))
+            version = rng.choice(("1", "2"))
             for label in LABELS:
                 row = {
                     "prediction_id": f"P{number}-{label}",
@@ -92,9 +100,9 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                     "market": market,
                     "queue": QUEUES[item // 2 % 2],
                     "content_type": "text",
-                    "model_id": "m",
-                    "model_version": rng.choice(("1", "2")),
-                    "model_kind": "classifier",
+                    "model_id": model,
+                    "model_version": version,
+                    "model_kind": kind,
                     "label": label,
                     "score": f"{rng.random():.6f}",
                     "is_decision": str(label == chosen).lower(),
@@ -103,9 +111,10 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 operation.rows["predictions", day].append(row)
                 if label == chosen:
                     decided.append((day, "prediction", row))
-        for annotator in range(8):
+        for place in range(8):
             if rng.random() < 0.8 and day.day % 2:
-                person = {"annotator_id": f"A{annotator}", "vendor": "V1", "site": rng.choice(("Riga", "Lima"))}
+                name = f"A{place}"
+                person = {"annotator_id": name, "vendor": _vendor(name), "site": rng.choice(("Riga", "Lima"))}
                 rest = {"market": "BR", "language": "pt", "role": "annotator", "hired_on": "2025-01-01"}
                 operation.rows["roster", day].append({**person, **rest, "certified_on": "", "is_active": "true"})
         for item in {rng.randrange(items) for _ in range(3)}:
@@ -152,29 +161,117 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
     return operation
 
 
-def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date, market, queue, pool, pattern) -> units, from the definition of a unit of agreement."""
-    decisions: dict[tuple[str, str, str, str], list[tuple[date, str, int, Row]]] = defaultdict(list)
+def _decisions(operation: Operation) -> list[tuple[date, str, int, str, str, Row]]:
+    """(date, time, place in the file, pool, rater, row) of everything that pools of agreement take."""
+    found = []
     for (feed, day), rows in operation.rows.items():
         for number, row in enumerate(rows):
             if feed == "labels" and row["stage"] in ("production", "calibration"):
-                entry = (day, row["submitted_at"], number, row)
-                decisions[row["stage"], row["market"], row["queue"], row["item_id"]].append(entry)
-                decisions[row["stage"], "CROSS", row["queue"], row["item_id"]].append(entry)
-    patterns: Counter[tuple[str, ...]] = Counter()
-    for (pool, market, queue, _), entries in decisions.items():
+                found.append((day, row["submitted_at"], number, row["stage"], row["annotator_id"], row))
+            elif feed == "predictions" and row["is_decision"] == "true" and row["model_kind"] == "llm":
+                found.append((day, row["predicted_at"], number, "model", row["model_id"], row))
+    return found
+
+
+def expected_units(operation: Operation, *, restate_days: int) -> dict[tuple[date, str, str, str, str], dict[str, Row]]:
+    """(date, pool, market or CROSS, queue, item) -> the decision of each rater that counts."""
+    decisions = defaultdict(list)
+    for entry in _decisions(operation):
+        *_, pool, _, row = entry
+        decisions[pool, row["market"], row["queue"], row["item_id"]].append(entry)
+        decisions[pool, "CROSS", row["queue"], row["item_id"]].append(entry)
+    units = {}
+    for (pool, market, queue, item), entries in decisions.items():
         first = min(entry[0] for entry in entries)
         last: dict[str, Row] = {}
         markets = set()
-        for entry in sorted(entries, key=lambda entry: (entry[1], entry[2])):
-            if (entry[0] - first).days <= restate_days:
-                last[entry[3]["annotator_id"]] = entry[3]
-                markets.add(entry[3]["market"])
-        if market == "CROSS" and len(markets) < 2:
+        for day, _, _, _, rater, row in sorted(entries, key=lambda entry: entry[1:3]):
+            if (day - first).days <= restate_days:
+                last[rater] = row
+                markets.add(row["market"])
+        if market != "CROSS" or len(markets) > 1:
+            units[first, pool, market, queue, item] = last
+    return units
+
+
+def expected_human_model(operation: Operation, *, restate_days: int) -> list[tuple[date, str, str, str, str, str]]:
+    """(date, market, queue, model version, the drawn person's label, the model's label) of every unit and version."""
+    found = []
+    for (day, pool, market, queue, item), ratings in expected_units(operation, restate_days=restate_days).items():
+        if pool != "production" or market == "CROSS":
             continue
-        ratings = sorted(row["label"] for row in last.values())
-        patterns[first.isoformat(), market, queue, pool, ",".join(ratings)] += 1
+        drawn = min(
+            ratings,
+            key=lambda rater: (
+                int(md5(f"{item}/{rater}".encode(), usedforsecurity=False).hexdigest()[:15], 16) % 1000000007
+            ),
+        )
+        last: dict[str, tuple[tuple[str, date, int], str]] = {}
+        for (feed, predicted_on), rows in operation.rows.items():
+            for number, row in enumerate(rows):
+                is_near = feed == "predictions" and abs((predicted_on - day).days) <= restate_days
+                if is_near and row["is_decision"] == "true" and _place(row) == (market, queue, item):
+                    version = f"{row['model_id']}@{row['model_version']}"
+                    rank = (row["predicted_at"], predicted_on, number)
+                    last[version] = max(last.get(version, (rank, row["label"])), (rank, row["label"]))
+        found += [(day, market, queue, version, ratings[drawn]["label"], label) for version, (_, label) in last.items()]
+    return found
+
+
+def expected_unit_patterns(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, pool, subject, pattern) -> units, from the definition of a unit of agreement."""
+    patterns: Counter[tuple[str, ...]] = Counter()
+    for (day, pool, market, queue, _), ratings in expected_units(operation, restate_days=restate_days).items():
+        pattern = ",".join(sorted(row["label"] for row in ratings.values()))
+        patterns[day.isoformat(), market, queue, pool, "", pattern] += 1
+    for day, market, queue, version, human, model in expected_human_model(operation, restate_days=restate_days):
+        pattern = ",".join(sorted((human, model)))
+        patterns[day.isoformat(), market, queue, "human_model", version, pattern] += 1
     return patterns
+
+
+def expected_pairs(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, pool, first rater, second rater, their labels) -> items that both rated."""
+    pairs: Counter[tuple[str, ...]] = Counter()
+    for (day, pool, market, queue, _), ratings in expected_units(operation, restate_days=restate_days).items():
+        if market != "CROSS" and pool != "calibration":
+            for one, other in combinations(sorted(ratings), 2):
+                labels = (ratings[one]["label"], ratings[other]["label"])
+                pairs[day.isoformat(), market, queue, pool, one, other, *labels] += 1
+    for day, market, queue, version, human, model in expected_human_model(operation, restate_days=restate_days):
+        pairs[day.isoformat(), market, queue, "human_model", "", version, human, model] += 1
+    return pairs
+
+
+def expected_rater_patterns(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, kind of subject, subject, own ratings, the others') -> units with two ratings or more."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for (day, pool, market, queue, _), ratings in expected_units(operation, restate_days=restate_days).items():
+        if pool != "production" or market == "CROSS" or len(ratings) == 1:
+            continue
+        for kind, of_row in (("annotator", "annotator_id"), ("vendor", "vendor")):
+            for subject in {row[of_row] for row in ratings.values()}:
+                own = sorted(row["label"] for row in ratings.values() if row[of_row] == subject)
+                others = sorted(row["label"] for row in ratings.values() if row[of_row] != subject)
+                found[day.isoformat(), market, queue, kind, subject, ",".join(own), ",".join(others)] += 1
+    return found
+
+
+def expected_repeats(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, annotator, whether the same) -> decisions on items that they had decided on before."""
+    by_day: dict[tuple[str, str, str, str], dict[date, tuple[str, int, str]]] = defaultdict(dict)
+    for day, at, number, pool, rater, row in _decisions(operation):
+        if pool == "production":
+            held = by_day[*_place(row), rater]
+            held[day] = max(held.get(day, ("", 0, "")), (at, number, row["label"]))
+    found: Counter[tuple[str, ...]] = Counter()
+    for (market, queue, _, rater), labels in by_day.items():
+        for day, (_, _, label) in labels.items():
+            before = [other for other in labels if 0 < (day - other).days <= restate_days]
+            if before:
+                is_same = labels[max(before)][2] == label
+                found[day.isoformat(), market, queue, rater, str(is_same)] += 1
+    return found
 
 
 def _place(row: Row) -> tuple[str, str, str]:

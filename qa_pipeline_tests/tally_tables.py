@@ -19,6 +19,7 @@ from qa_pipeline.config import (
     Markets,
     PipelineConfig,
     QueueConfig,
+    Scale,
     Targets,
     Taxonomy,
 )
@@ -30,8 +31,15 @@ _CELL = "business_date DATE, market VARCHAR, queue VARCHAR"
 TABLES = {
     "tallies.label_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, vendor VARCHAR, model_version VARCHAR, "
     "content_type VARCHAR, guideline_version VARCHAR, label VARCHAR, n BIGINT",
-    "tallies.unit_patterns": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, pattern VARCHAR, n_raters INTEGER, "
-    "n BIGINT",
+    "tallies.unit_patterns": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, subject VARCHAR, "
+    "guideline_version VARCHAR, pattern VARCHAR, n_raters INTEGER, n BIGINT",
+    "tallies.pair_counts": f"{_CELL}, replicate UTINYINT, rater_pool VARCHAR, rater_a VARCHAR, rater_b VARCHAR, "
+    "label_a VARCHAR, label_b VARCHAR, n BIGINT",
+    "tallies.rater_patterns": f"{_CELL}, replicate UTINYINT, subject_kind VARCHAR, subject VARCHAR, own VARCHAR, "
+    "others VARCHAR, n BIGINT",
+    "tallies.repeat_counts": f"{_CELL}, replicate UTINYINT, rater VARCHAR, vendor VARCHAR, is_same BOOLEAN, n BIGINT",
+    "tallies.suggestion_counts": f"{_CELL}, replicate UTINYINT, rater VARCHAR, vendor VARCHAR, is_shown BOOLEAN, "
+    "is_same BOOLEAN, n BIGINT",
     "tallies.outcome_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, rater VARCHAR, vendor VARCHAR, "
     "label VARCHAR, reference_label VARCHAR, reference_kind VARCHAR, sampling VARCHAR, content_type VARCHAR, "
     "guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
@@ -60,6 +68,12 @@ DEFAULTS: dict[str, Any] = {
     "guideline_version": "",
     "label": "yes",
     "rater_pool": "production",
+    "subject": "",
+    "subject_kind": "annotator",
+    "rater_a": "a1",
+    "rater_b": "a2",
+    "is_same": True,
+    "is_shown": True,
     "reference_label": "yes",
     "reference_kind": "gold",
     "sampling": "census",
@@ -114,9 +128,13 @@ def land(con: duckdb.DuckDBPyConnection, *days: date, feed: str = "labels", rows
 
 
 def config(
-    queues: Mapping[str, Sequence[str]], *, markets: Sequence[str] = ("AU",), multi_select: Sequence[str] = ()
+    queues: Mapping[str, Sequence[str]],
+    *,
+    markets: Sequence[str] = ("AU",),
+    multi_select: Sequence[str] = (),
+    scales: Mapping[str, Scale] | None = None,
 ) -> Config:
-    """A configuration with these queues (code: labels) and markets."""
+    """A configuration with these queues (code: labels) and markets; `scales` other than nominal by queue."""
     return Config(
         taxonomy=Taxonomy(
             version="1",
@@ -126,6 +144,7 @@ def config(
                         LabelConfig(code=label, is_violating=place == 0) for place, label in enumerate(labels)
                     ),
                     is_multi_select=code in multi_select,
+                    scale=(scales or {}).get(code, "nominal"),
                 )
                 for code, labels in queues.items()
             },

@@ -25,6 +25,7 @@ class Headline:
     is_low_bad: bool
 
 
+# Marts about raters and labels have no one figure of a queue, so nothing of theirs stands here.
 HEADLINES = {
     "agreement": Headline("Krippendorff's alpha", "krippendorff_alpha", "pool", "", is_low_bad=True),
     "accuracy": Headline("accuracy of people", "accuracy", "rater_kind", "any", is_low_bad=True),
@@ -43,7 +44,9 @@ def _parameters(headline: Headline) -> dict[str, object]:
 
 def worst_queues(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
     """A table of the worst queues of the newest 28 days; empty when there is no such figure."""
-    headline = HEADLINES[name]
+    headline = HEADLINES.get(name)
+    if headline is None:
+        return {}
     order = "asc" if headline.is_low_bad else "desc"
     rows = con.execute(
         "select market, queue, estimate, ci_low, ci_high, n_items "  # noqa: S608 - names of ours
@@ -54,7 +57,7 @@ def worst_queues(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
     ).fetchall()
     if not rows:
         return {}
-    days = _days(con, name)
+    days = _days(con, name, headline)
     table = [
         (market, queue, round(estimate, 4), _interval(low, high), n_items, _spark(days.get((market, queue), [])))
         for market, queue, estimate, low, high, n_items in rows
@@ -65,7 +68,9 @@ def worst_queues(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
 
 def floats_by_queue(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, float]:
     """The newest 28-day figure of each market and queue as a plain number, which the UI plots over runs."""
-    headline = HEADLINES[name]
+    headline = HEADLINES.get(name)
+    if headline is None:
+        return {}
     rows = con.execute(
         f"select market, queue, estimate from marts.{name} where {_CELLS} and period = 'trailing_28d' "  # noqa: S608
         "and estimate is not null qualify row_number() over (partition by market, queue order by period_end desc) = 1 "
@@ -75,12 +80,12 @@ def floats_by_queue(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, floa
     return {f"{headline.metric} {market} {queue}": round(float(estimate), 6) for market, queue, estimate in rows}
 
 
-def _days(con: duckdb.DuckDBPyConnection, name: str) -> dict[tuple[str, str], list[float]]:
+def _days(con: duckdb.DuckDBPyConnection, name: str, headline: Headline) -> dict[tuple[str, str], list[float]]:
     rows = con.execute(
         f"select market, queue, estimate from marts.{name} where {_CELLS} and period = 'day' "  # noqa: S608
         "and estimate is not null qualify row_number() over (partition by market, queue order by period_end desc) "
         f"<= {_SPARK_DAYS} order by market, queue, period_end",
-        _parameters(HEADLINES[name]),
+        _parameters(headline),
     ).fetchall()
     series: dict[tuple[str, str], list[float]] = {}
     for market, queue, estimate in rows:

@@ -17,7 +17,8 @@ from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues
 from qa_pipeline.defs.partitions import MARTS_GROUP, OWNERS, WRITER_POOL, Told
 from qa_pipeline.defs.resources import Warehouse, Workspace
 from qa_pipeline.defs.synthetic import is_synthetic
-from qa_pipeline.marts.build import COMMENTS, MARTS, build_marts
+from qa_pipeline.marts.build import COMMENTS, MARTS, QUERIES, build_marts
+from qa_pipeline.marts.reading import sql_text
 from qa_pipeline.marts.records import COLUMNS, KEY
 from qa_pipeline.settings import project_root
 
@@ -36,6 +37,13 @@ class Source:
 
 SOURCES = {
     "agreement": Source("unit_patterns"),
+    "agreement_change": Source("unit_patterns"),
+    "rater_pairs": Source("unit_patterns"),
+    "rater_vitality": Source("unit_patterns"),
+    "confusion_pairs": Source("unit_patterns"),
+    "self_consistency": Source("unit_patterns"),
+    "anchoring": Source("unit_patterns"),
+    "calibration": Source("unit_patterns"),
     "accuracy": Source("outcome_counts"),
     "defect_rate": Source("review_counts", "sampling = 'random'"),
     "drift": Source("label_counts"),
@@ -50,8 +58,8 @@ def mart_key(name: str) -> dg.AssetKey:
 def asset_spec(name: str) -> dg.AssetSpec:
     """One mart; it depends on the tallies that its SQL files read."""
     read: set[tuple[str, str]] = set()
-    for path in sorted((project_root() / "sql" / "marts").glob(f"{name.partition('_')[0]}_*.sql")):
-        read |= describing.tables_read(path.read_text(encoding="utf-8"))
+    for query in QUERIES[name]:
+        read |= describing.tables_read(sql_text(project_root() / "sql", query))
     return dg.AssetSpec(
         mart_key(name),
         deps=[dg.AssetKey(list(table)) for table in sorted(read)],

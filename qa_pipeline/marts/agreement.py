@@ -10,27 +10,39 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
+from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import ALL, CROSS, RollUp, group_by, roll_ups, rows_by_key
-from qa_pipeline.marts.patterns import read_patterns
-from qa_pipeline.marts.reading import read_table
-from qa_pipeline.marts.records import JACKKNIFE, NO_METHOD, NO_REASON, REASONS, WILSON, WILSON_KISH, Figures, constant
-from qa_pipeline.marts.unit_sums import BASES, METRIC_BASIS, CellSums, Units, cell_groups, cell_sums
-from qa_pipeline.stats.agreement import MIN_MINORITY_AGREEMENT, stratified
-from qa_pipeline.stats.jackknife import (
-    MIN_UNITS,
-    BoolArray,
-    FloatArray,
-    IntArray,
-    interval,
-    may_speak,
-    rarer_outcome,
+from qa_pipeline.marts.patterns import MIXED, CellScale, queue_scale, read_patterns
+from qa_pipeline.marts.reading import Codes, Table, coded, read_table
+from qa_pipeline.marts.records import (
+    JACKKNIFE,
+    LINEARISED,
+    NO_METHOD,
+    NO_REASON,
+    REASONS,
+    WILSON,
+    WILSON_KISH,
+    Figures,
+    constant,
 )
-from qa_pipeline.stats.proportions import wilson
+from qa_pipeline.marts.unit_sums import METRIC_BASIS, WEIGHTED, CellSums, Units, cell_groups, cell_sums
+from qa_pipeline.stats.agreement import stratified
+from qa_pipeline.stats.agreement_intervals import (
+    MIN_MINORITY_AGREEMENT,
+    MIN_UNITS_LINEARISED,
+    MOVED_BY_PREVALENCE,
+    Evidence,
+    choose_interval,
+    degrees_of_freedom,
+)
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 from qa_pipeline.stats.windows import Windows
 
 EFFECTIVE_TOLERANCE = 1e-9
-MOVED_BY_PREVALENCE = frozenset({"fleiss_1971", "fleiss_kappa", "krippendorff_alpha"})
-SHARES = frozenset({"percent_agreement", "percent_agreement_modal"})
+# Pools whose subject is not the pool itself.
+KIND_OF_POOL = {"vendor": "vendor", "human_model": "model_version"}
+_JOINT = "\t"
+NEEDS_ONE_SCALE = WEIGHTED | {"krippendorff_alpha"}
 COMMENT = (
     "Agreement between raters. A unit is an item within a market and queue (CROSS: over all markets), on the date of "
     "its first decision. percent_agreement, fleiss_kappa (generalised for varying raters), krippendorff_alpha "
@@ -56,19 +68,19 @@ class _Members:
         total: FloatArray = np.add.reduceat(values[..., self.cells], self.starts, axis=-1)
         return total
 
+    def lists(self) -> list[IntArray]:
+        """The base cells of each roll-up."""
+        return np.split(self.cells, self.starts[1:])
+
 
 @dataclass(frozen=True)
-class _Evidence:
-    """What decides on intervals.
+class _Estimates:
+    """One metric: `statistics` `[W, 21, cells]`; `ratings`, linearised `variance` and its `degrees` `[W, cells]`."""
 
-    `units` and `unanimous` `[W, 20, cells]` per replicate; `ratings`, `effective_units` and `minority` `[W, cells]`.
-    """
-
-    units: FloatArray
-    unanimous: FloatArray
     ratings: FloatArray
-    effective_units: FloatArray
-    minority: FloatArray
+    statistics: FloatArray
+    variance: FloatArray
+    degrees: FloatArray
 
 
 def agreement_figures(
@@ -76,26 +88,75 @@ def agreement_figures(
 ) -> list[Figures]:
     """Figures of marts.agreement from `tallies.unit_patterns`; none when the tally is empty."""
     table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
-    if not len(table):
-        return []
+    return figures_of(table, config=config, windows=windows) if len(table) else []
+
+
+def figures_of(table: Table, *, config: Config, windows: Windows) -> list[Figures]:
+    """Figures of every metric, window, market x queue and subject, and their roll-ups; one Figures a metric and form.
+
+    `table` has the texts market, queue, rater_pool, subject and pattern, a replicate and unit_count.
+    """
     declared_names = (label.code for queue in config.taxonomy.queues.values() for label in queue.labels)
     patterns = read_patterns(table.texts["pattern"].names, labels=tuple(declared_names))
     units = Units(
-        rows=rows_by_key(table, windows), pool=table.texts["rater_pool"], patterns=patterns.of(table.texts["pattern"])
+        rows=rows_by_key(table, windows),
+        who=_who(table.texts["rater_pool"], table.texts["subject"]),
+        pattern=table.texts["pattern"].values,
+        table=patterns,
     )
     base_places, *other_places = roll_ups(table.texts)
-    declared = _declared_labels(config, queues=base_places.queue.names, labels=patterns.label_names)
+    queues = base_places.queue.names
+    declared = _declared_labels(config, queues=queues, labels=patterns.label_names)
     own_queue = cell_groups(units, base_places).parts[2]
-    base = cell_sums(units, places=base_places, windows=windows, declared=declared[own_queue][None].astype(np.float64))
+    scales = [queue_scale(config, queue) for queue in queues]
+    base = cell_sums(
+        units,
+        places=base_places,
+        windows=windows,
+        scales=[scales[queue] for queue in own_queue],
+        declared=declared[own_queue][None].astype(np.float64),
+    )
     figures = _cell_figures(base, suffix="")
     for places in other_places:
         members = _members(base, places)
         present = (base.all_units > 0)[:, members.cells, None] & declared[base.queue.values[members.cells]]
         in_rollup = np.logical_or.reduceat(present, members.starts, axis=1)
-        together = cell_sums(units, places=places, windows=windows, declared=in_rollup.astype(np.float64))
+        together = cell_sums(
+            units,
+            places=places,
+            windows=windows,
+            scales=[_common({base.scales[cell] for cell in cells}) for cells in members.lists()],
+            declared=in_rollup.astype(np.float64),
+        )
         figures += _cell_figures(together, suffix="_pooled")
         figures += _stratified_figures(base, together, members)
     return figures
+
+
+def _who(pool: Codes, subject: Codes) -> Codes:
+    """Pool and subject of each key as one text."""
+    pairs = pool.values * max(1, len(subject.names)) + subject.values
+    found, codes = np.unique(pairs, return_inverse=True)
+    names = [divmod(int(pair), max(1, len(subject.names))) for pair in found]
+    return Codes(values=codes, names=tuple(f"{pool.names[a]}{_JOINT}{subject.names[b]}" for a, b in names))
+
+
+def _subjects(who: Codes) -> dict[str, Codes]:
+    """subject_kind and subject of mart rows: a pool, a vendor among its own, a model version against people."""
+    kinds, names = [], []
+    for joint in who.names:
+        pool, subject = joint.split(_JOINT)
+        kinds.append(KIND_OF_POOL.get(pool, "pool"))
+        names.append(subject if pool in KIND_OF_POOL else pool)
+    kind, name = coded(kinds), coded(names)
+    return {
+        "subject_kind": Codes(values=kind.values[who.values], names=kind.names),
+        "subject": Codes(values=name.values[who.values], names=name.names),
+    }
+
+
+def _common(scales: set[CellScale]) -> CellScale:
+    return next(iter(scales)) if len(scales) == 1 else MIXED
 
 
 def _declared_labels(config: Config, *, queues: tuple[str, ...], labels: tuple[str, ...]) -> BoolArray:
@@ -118,102 +179,114 @@ def _members(base: CellSums, places: RollUp) -> _Members:
     chosen = np.flatnonzero(is_in)
     markets = np.full(len(chosen), market.index(ALL)) if places.is_market_all else market.values[chosen]
     queues = np.full(len(chosen), queue.index(ALL)) if places.is_queue_all else queue.values[chosen]
-    groups = group_by(base.pool.values[chosen], markets, queues)
+    groups = group_by(base.who.values[chosen], markets, queues)
     return _Members(cells=chosen[groups.order], starts=groups.starts)
 
 
 def _cell_figures(cells: CellSums, *, suffix: str) -> list[Figures]:
-    evidence = {
-        basis: _Evidence(
-            units=cells.units[basis],
-            unanimous=cells.unanimous[basis],
-            ratings=cells.ratings[basis][:, 0],
-            effective_units=cells.units[basis].sum(axis=1),
-            minority=cells.minority[basis],
-        )
-        for basis in BASES
-    }
-    return [
-        _figures(cells, cells.statistics[metric], evidence[basis], metric=metric, suffix=suffix)
-        for metric, basis in METRIC_BASIS.items()
-    ]
-
-
-def _stratified_figures(base: CellSums, rollups: CellSums, members: _Members) -> list[Figures]:
-    evidence: dict[str, _Evidence] = {}
-    for basis in BASES:
-        ratings, units = base.ratings[basis][:, 0], base.units[basis].sum(axis=1)
-        total = members.sum(ratings)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            squares = members.sum(np.where(units > 0, ratings * ratings / units, 0))
-            effective = np.where(squares > 0, total * total / squares, 0)
-        evidence[basis] = _Evidence(
-            units=members.sum(base.units[basis]),
-            unanimous=members.sum(base.unanimous[basis]),
-            ratings=total,
-            effective_units=effective,
-            minority=members.sum(base.minority[basis]),
-        )
     figures = []
     for metric, basis in METRIC_BASIS.items():
-        statistics = stratified(
-            base.statistics[metric], weights=base.ratings[basis], members=members.cells, starts=members.starts
-        )
-        figures.append(_figures(rollups, statistics, evidence[basis], metric=metric, suffix=""))
+        evidence = _own_evidence(cells, basis)
+        degrees = degrees_of_freedom(metric, evidence, effective_units=cells.effective_units[metric])
+        found = _Estimates(cells.ratings[basis][:, 0], cells.statistics[metric], cells.variance[metric], degrees)
+        figures.append(_figures(cells, found, evidence, metric=metric, suffix=suffix))
     return figures
 
 
-def _figures(cells: CellSums, statistics: FloatArray, evidence: _Evidence, *, metric: str, suffix: str) -> Figures:
-    """Rows of one metric: one per window and cell that has any unit."""
-    is_share = metric in SHARES
-    units = evidence.units.sum(axis=1)
-    events, spread = rarer_outcome(evidence.unanimous, evidence.units - evidence.unanimous)
-    found = interval(statistics, transform="logit" if is_share else "atanh")
-    estimate = statistics[:, 0]
-    speaks = may_speak(units, events, spread) & found.is_given
-    method = np.where(speaks, JACKKNIFE, NO_METHOD)
-    reason = _reasons(units, estimate)
-    low, high = np.where(speaks, found.low, np.nan), np.where(speaks, found.high, np.nan)
-    if is_share:
-        fallback = wilson(estimate, evidence.effective_units)
-        low, high = np.where(speaks, low, fallback.low), np.where(speaks, high, fallback.high)
-        is_kish = np.abs(evidence.effective_units - units) > EFFECTIVE_TOLERANCE * units
-        wilson_method = np.where(is_kish, WILSON_KISH, WILSON)
-        method = np.where(speaks | (units == 0), method, wilson_method)
-        reason = np.where(units > 0, NO_REASON, reason)
-    else:
-        estimate = np.where(speaks, estimate, np.nan)
-        reason = np.where(speaks, NO_REASON, reason)
-    if metric in MOVED_BY_PREVALENCE:
-        is_rare = speaks & (evidence.minority < MIN_MINORITY_AGREEMENT)
-        low, high = np.where(is_rare, np.nan, low), np.where(is_rare, np.nan, high)
-        method = np.where(is_rare, NO_METHOD, method)
-        reason = np.where(is_rare, REASONS.index("rare_labels"), reason)
-    window, cell = np.nonzero(cells.all_units > 0)
+def _own_evidence(cells: CellSums, basis: str) -> Evidence:
+    units = cells.units[basis]
+    return Evidence(units, cells.unanimous[basis], cells.minority[basis], wilson_units=units.sum(axis=1))
+
+
+def _stratified_figures(base: CellSums, rollups: CellSums, members: _Members) -> list[Figures]:
+    figures = []
+    for metric, basis in METRIC_BASIS.items():
+        own, values, weights = _own_evidence(base, basis), base.statistics[metric], base.ratings[basis]
+        total = members.sum(weights[:, 0])
+        squares = members.sum(divide(np.square(weights[:, 0]), own.total, otherwise=0))
+        evidence = Evidence(
+            units=members.sum(own.units),
+            unanimous=members.sum(own.unanimous),
+            minority=members.sum(own.minority),
+            wilson_units=divide(np.square(total), squares, otherwise=0),
+        )
+        degrees = degrees_of_freedom(metric, own, effective_units=base.effective_units[metric])
+        variance, together = _combined(values[:, 0], weights[:, 0], base.variance[metric], degrees, members)
+        statistics = stratified(values, weights=weights, members=members.cells, starts=members.starts)
+        found = _Estimates(total, _unmixed(statistics, rollups, metric), variance, together)
+        figures.append(_figures(rollups, found, evidence, metric=metric, suffix=""))
+    return figures
+
+
+def _combined(
+    values: FloatArray, weights: FloatArray, variance: FloatArray, degrees: FloatArray, members: _Members
+) -> tuple[FloatArray, FloatArray]:
+    """Variance of a weighted mean of cells and its degrees of freedom (Satterthwaite 1946), `[W, rollups]`.
+
+    Cells that take no part in the mean take none here. A cell without any variance of its own (all its units alike)
+    would make the mean look surer than it is, so it leaves the roll-up without a linearised interval.
+    """
+    held = np.where(np.isfinite(values), weights, 0)
+    share = np.square(held) * np.where(held > 0, variance, 0)
+    total = members.sum(held)
+    summed = members.sum(share)
+    together = divide(np.square(summed), members.sum(np.square(share) / degrees))
+    return divide(summed, np.square(total)), np.clip(np.nan_to_num(together, nan=1), 1, REPLICATES - 1)
+
+
+def _unmixed(statistics: FloatArray, rollups: CellSums, metric: str) -> FloatArray:
+    """NaN where the metric needs one scale and the cells rolled up have several."""
+    if metric not in NEEDS_ONE_SCALE:
+        return statistics
+    is_mixed = np.array([scale.kind == "mixed" for scale in rollups.scales])
+    return np.where(is_mixed, np.nan, statistics)
+
+
+def _figures(cells: CellSums, found: _Estimates, evidence: Evidence, *, metric: str, suffix: str) -> Figures:
+    """Rows of one metric: one per window and cell that has any unit and whose scale has the metric."""
+    units, estimate = evidence.total, found.statistics[:, 0]
+    chosen = choose_interval(
+        metric, statistics=found.statistics, variance=found.variance, degrees=found.degrees, evidence=evidence
+    )
+    is_kish = np.abs(evidence.wilson_units - units) > EFFECTIVE_TOLERANCE * units
+    method = np.where(chosen.is_wilson, np.where(is_kish, WILSON_KISH, WILSON), NO_METHOD)
+    method = np.where(chosen.is_linearised, LINEARISED, method)
+    method = np.where(chosen.is_jackknife, JACKKNIFE, method)
+    reason = np.where(chosen.is_given, NO_REASON, _reasons(metric, cells, evidence, estimate))
+    wanted = cells.all_units > 0
+    if metric in WEIGHTED:
+        wanted = wanted & np.array([scale.kind != "nominal" for scale in cells.scales])
+    window, cell = np.nonzero(wanted)
     rows = len(window)
     return Figures(
         window=window,
         texts={
             "market": cells.market.take(cell),
             "queue": cells.queue.take(cell),
-            "subject_kind": constant("pool", rows),
-            "subject": cells.pool.take(cell),
+            **_subjects(cells.who.take(cell)),
             "metric": constant(metric + suffix, rows),
             "reference_kind": constant("", rows),
         },
         method=method[window, cell],
-        estimate=estimate[window, cell],
-        low=low[window, cell],
-        high=high[window, cell],
+        estimate=np.where(chosen.is_given, estimate, np.nan)[window, cell],
+        low=chosen.interval.low[window, cell],
+        high=chosen.interval.high[window, cell],
         n_items=units[window, cell],
-        n_ratings=evidence.ratings[window, cell],
+        n_ratings=found.ratings[window, cell],
         reason=reason[window, cell],
     )
 
 
-def _reasons(units: FloatArray, estimate: FloatArray) -> IntArray:
-    """Why a coefficient is not given, the first of these that holds."""
+def _reasons(metric: str, cells: CellSums, evidence: Evidence, estimate: FloatArray) -> IntArray:
+    """Why a figure is not given, the last of these that holds."""
+    units = evidence.total
     reason = np.full(units.shape, REASONS.index("too_few_disagreements"))
-    reason = np.where(units < MIN_UNITS, REASONS.index("too_few_items"), reason)
+    if metric in MOVED_BY_PREVALENCE:
+        is_rare = (evidence.minority < MIN_MINORITY_AGREEMENT) & (evidence.events >= 1)
+        reason = np.where(is_rare, REASONS.index("rare_labels"), reason)
+    reason = np.where(units < MIN_UNITS_LINEARISED, REASONS.index("too_few_items"), reason)
     reason = np.where(np.isnan(estimate), REASONS.index("one_label_only"), reason)
+    if metric in NEEDS_ONE_SCALE:
+        is_mixed = np.array([scale.kind == "mixed" for scale in cells.scales])
+        reason = np.where(is_mixed, REASONS.index("mixed_scales"), reason)
     return np.where(units == 0, REASONS.index("no_pairs"), reason)

@@ -10,24 +10,63 @@ import numpy as np
 import pyarrow as pa
 
 from qa_pipeline.config import Config
-from qa_pipeline.marts import accuracy, agreement, defect_rate, drift
+from qa_pipeline.marts import (
+    accuracy,
+    agreement,
+    agreement_change,
+    calibration,
+    confusion_pairs,
+    defect_rate,
+    drift,
+    habits,
+    rater_pairs,
+    rater_vitality,
+)
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
 from qa_pipeline.marts.reading import Codes, read_dates
 from qa_pipeline.marts.records import NO_METHOD, REASONS, Figures, constant, mart_rows, write_mart
 from qa_pipeline.marts.score_drift import score_drift_figures
-from qa_pipeline.stats.windows import PERIODS, Windows, calendar_windows, summary_windows
+from qa_pipeline.stats.windows import Windows, calendar_windows, summary_windows
 
-MARTS = ("agreement", "accuracy", "defect_rate", "drift")
 COMMENTS = {
     "agreement": agreement.COMMENT,
+    "agreement_change": agreement_change.COMMENT,
+    "rater_pairs": rater_pairs.COMMENT,
+    "rater_vitality": rater_vitality.COMMENT,
+    "confusion_pairs": confusion_pairs.COMMENT,
+    "self_consistency": habits.CONSISTENCY_COMMENT,
+    "anchoring": habits.ANCHORING_COMMENT,
+    "calibration": calibration.COMMENT,
     "accuracy": accuracy.COMMENT,
     "defect_rate": defect_rate.COMMENT,
     "drift": drift.COMMENT,
+}
+MARTS = tuple(COMMENTS)
+# The files of sql/marts that each mart reads.
+QUERIES = {
+    "agreement": ("agreement_units",),
+    "agreement_change": ("agreement_units", "agreement_guidelines"),
+    "rater_pairs": ("pair_tables",),
+    "rater_vitality": ("vitality_units", "agreement_units"),
+    "confusion_pairs": ("agreement_units",),
+    "self_consistency": ("repeated_decisions",),
+    "anchoring": ("suggested_decisions",),
+    "calibration": ("agreement_units",),
+    "accuracy": ("accuracy_outcomes",),
+    "defect_rate": ("defect_reviews",),
+    "drift": ("drift_labels", "drift_scored_queues", "drift_scores"),
 }
 # What each mart says about a market and queue first, and says to be missing where there is nothing: subject_kind,
 # subject, metric, reference_kind.
 HEADLINES = {
     "agreement": ("pool", "production", "percent_agreement", ""),
+    "agreement_change": ("pool", "production", "change_percent_agreement", agreement_change.SAME),
+    "rater_pairs": ("pool", "production", "cohen_kappa_mean", ""),
+    "rater_vitality": ("annotator", "", rater_vitality.METRIC, ""),
+    "confusion_pairs": ("label_pair", "", confusion_pairs.SHARE, ""),
+    "self_consistency": ("rater_kind", "human", "self_consistency", ""),
+    "anchoring": ("rater_kind", "human", "anchoring", ""),
+    "calibration": ("pool", "production", "change_krippendorff_alpha", ""),
     "accuracy": ("rater_kind", "human", "accuracy", accuracy.ANY_REFERENCE),
     "defect_rate": ("rater_kind", "human", "defect_rate", defect_rate.REFERENCE_KIND),
     "drift": ("labels", "human", "psi", ""),
@@ -36,13 +75,13 @@ WindowedFigures = list[tuple[Windows, list[Figures]]]
 
 
 def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config) -> dict[str, int]:
-    """Rebuild marts.agreement, accuracy, defect_rate and drift; returns the number of rows of each.
+    """Rebuild every mart of MARTS; returns the number of rows of each.
 
     `sql_root` is the project's folder `sql`. Reads schema tallies, ops.partitions and ops.ledger; needs schema marts.
     The figures are a function of these tables and of `config` (labels, restate_days) alone. Periods are the days, ISO
     weeks and trailing 28 days that any tally has a date in, and all. A declared market x queue of which a mart knows
     nothing gets one row for all dates (those that landed, when every tally is empty) with reason `no_data`; the marts
-    are empty only when nothing has landed. All four are replaced in one transaction: when anything fails, the marts
+    are empty only when nothing has landed. All are replaced in one transaction: when anything fails, the marts
     stay as they were.
     """
     dates = read_dates(con, sql_root=sql_root, name="tally_dates")
@@ -54,7 +93,7 @@ def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Confi
         settled = (newest if len(newest) else dates).max() - np.timedelta64(config.pipeline.restate_days, "D")
         windows = calendar_windows(dates)
         summary = summary_windows(dates)
-        found_figures = _figures(con, sql_root=sql_root, config=config, windows=windows, annotator_windows=summary)
+        found_figures = _figures(con, sql_root=sql_root, config=config, windows=windows, few=summary)
         for name, found in found_figures.items():
             found.append((windows, [_missing(found, config, headline=HEADLINES[name])]))
             rows[name] = [
@@ -67,17 +106,26 @@ def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Confi
 
 
 def _figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows, annotator_windows: Windows
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows, few: Windows
 ) -> dict[str, WindowedFigures]:
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
     return {
         "agreement": [(windows, agreement.agreement_figures(con, sql_root=sql_root, config=config, windows=windows))],
-        "accuracy": accuracy.accuracy_figures(
-            con, sql_root=sql_root, windows=windows, annotator_windows=annotator_windows
-        ),
-        "defect_rate": defect_rate.defect_rate_figures(
-            con, sql_root=sql_root, windows=windows, annotator_windows=annotator_windows
-        ),
+        "agreement_change": agreement_change.change_figures(con, sql_root=sql_root, config=config, windows=windows),
+        "rater_pairs": [
+            (few, rater_pairs.pair_figures(con, sql_root=sql_root, config=config, windows=few)),
+        ],
+        "rater_vitality": [
+            (few, rater_vitality.vitality_figures(con, sql_root=sql_root, config=config, windows=few)),
+        ],
+        "confusion_pairs": [
+            (few, confusion_pairs.confusion_figures(con, sql_root=sql_root, config=config, windows=few)),
+        ],
+        "self_consistency": habits.consistency_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
+        "anchoring": habits.anchoring_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
+        "calibration": calibration.calibration_figures(con, sql_root=sql_root, config=config),
+        "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
+        "defect_rate": defect_rate.defect_rate_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),
             (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),
@@ -87,7 +135,7 @@ def _figures(
 
 def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str, str, str]) -> Figures:
     """One row, over all dates, for every declared market x queue whose headline figure has none."""
-    known = {cell for windows, group in found for figures in group for cell in _cells(figures, windows, headline)}
+    known = {cell for _, group in found for figures in group for cell in _cells(figures, headline)}
     markets, queues = tuple(sorted(config.markets.markets)), tuple(sorted(config.taxonomy.queues))
     absent = [
         (m, q) for m, market in enumerate(markets) for q, queue in enumerate(queues) if (market, queue) not in known
@@ -116,14 +164,11 @@ def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str
     )
 
 
-def _cells(figures: Figures, windows: Windows, headline: tuple[str, str, str, str]) -> set[tuple[str, str]]:
-    """Markets and queues for which the figures have the headline over all dates."""
-    chosen = windows.period[figures.window] == PERIODS.index("all")
-    for name, wanted in zip(("subject_kind", "subject", "metric", "reference_kind"), headline, strict=True):
-        codes = figures.texts[name]
-        if wanted not in codes.names:
-            return set()
-        chosen &= codes.values == codes.index(wanted)
+def _cells(figures: Figures, headline: tuple[str, str, str, str]) -> set[tuple[str, str]]:
+    """Markets and queues for which the figures have the headline's metric about its kind of subject."""
+    chosen = np.ones(len(figures.window), dtype=np.bool_)
+    for name, wanted in (("subject_kind", headline[0]), ("metric", headline[2])):
+        chosen &= figures.texts[name].equal(wanted)
     market, queue = figures.texts["market"].take(chosen), figures.texts["queue"].take(chosen)
     return {(market.names[m], queue.names[q]) for m, q in zip(market.values, queue.values, strict=True)}
 

@@ -1,71 +1,94 @@
-"""What one tallied pattern of ratings says: how many ratings, which labels, how many equal pairs.
+"""What one tallied pattern of ratings says: which labels, and how many ratings each of them has.
 
-Reading patterns belongs here, once per distinct pattern; adding them up does not (see `unit_sums`).
+Reading patterns and scales belongs here, once per distinct pattern; adding them up does not (see `unit_sums`).
 """
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from qa_pipeline.marts.reading import Codes
+from qa_pipeline.config import Config, QueueConfig
+from qa_pipeline.stats.agreement import Patterns
 from qa_pipeline.stats.jackknife import FloatArray, IntArray
+from qa_pipeline.stats.scales import agreement_weights, masi_weights
 
 SEPARATOR = ","
 
 
 @dataclass(frozen=True)
-class Patterns:
-    """Patterns of ratings, `[patterns]` each, and their labels, one entry per pattern and label it has.
+class CellScale:
+    """The scale that the labels of a cell lie on.
 
-    `raters` counts ratings, `equal_pairs` ordered pairs of equal ratings, `unanimous` is 1 where all are equal. The
-    labels of pattern p are the entries `bounds[p]` .. `bounds[p + 1]` of `label` (an index into `label_names`) and
-    `ratings` (how many carry it). A multi-select rating is one label, its codes joined by |.
+    `labels` are the declared ones in the order of the scale and `values` their numbers; none of either for nominal and
+    masi (multi-select) labels. `mixed` is a roll-up of queues whose scales differ: only what needs no scale is defined.
+    `weights` `[L, L]` are filled in for the labels of a cell (see `PatternTable.dense`).
     """
 
-    raters: IntArray
-    equal_pairs: FloatArray
-    unanimous: FloatArray
-    bounds: IntArray
-    label: IntArray
-    ratings: FloatArray
+    kind: Literal["nominal", "ordinal", "interval", "ratio", "masi", "mixed"]
+    labels: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    def weights(self, labels: tuple[str, ...]) -> FloatArray:
+        """Agreement weights `[L, L]` of `labels`, which must be the scale's own where it has any."""
+        if self.kind == "masi":
+            return masi_weights(labels)
+        if self.kind == "nominal" or self.kind == "mixed":  # noqa: PLR1714 - narrows the type
+            return np.eye(len(labels))
+        return agreement_weights(self.kind, values=np.array(self.values, dtype=np.float64))
+
+
+NOMINAL = CellScale("nominal")
+MIXED = CellScale("mixed")
+
+
+def queue_scale(config: Config, queue: str) -> CellScale:
+    """The scale that the taxonomy declares for a queue; nominal where it does not know the queue."""
+    found: QueueConfig | None = config.taxonomy.queues.get(queue)
+    if found is None:
+        return NOMINAL
+    if found.is_multi_select:
+        return CellScale("masi")
+    if found.scale == "nominal":
+        return NOMINAL
+    return CellScale(found.scale, labels=tuple(label.code for label in found.labels), values=found.values)
+
+
+@dataclass(frozen=True)
+class PatternTable:
+    """Distinct patterns: `counted[p]` are the ratings of pattern p by label. A multi-select rating is one label."""
+
+    counted: tuple[Counter[str], ...]
     label_names: tuple[str, ...]
 
-    def of(self, codes: Codes) -> "Patterns":
-        """The patterns of `codes`, one each, in their order."""
-        chosen = codes.values
-        counts = np.diff(self.bounds)[chosen]
-        bounds = np.concatenate([[0], np.cumsum(counts)])
-        entries = np.repeat(self.bounds[chosen] - bounds[:-1], counts) + np.arange(bounds[-1])
-        return Patterns(
-            raters=self.raters[chosen],
-            equal_pairs=self.equal_pairs[chosen],
-            unanimous=self.unanimous[chosen],
-            bounds=bounds,
-            label=self.label[entries],
-            ratings=self.ratings[entries],
-            label_names=self.label_names,
-        )
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.label_names)}
+
+    def dense(self, chosen: IntArray, *, scale: CellScale) -> tuple[IntArray, Patterns, FloatArray]:
+        """The labels of the `chosen` patterns (indices into `label_names`), their ratings, and the labels' weights.
+
+        A scale with an order keeps all of its labels, in that order; otherwise only labels that were given are there.
+        """
+        counted = [self.counted[index] for index in chosen]
+        labels = scale.labels or tuple(sorted(set().union(*counted)))
+        column = {label: index for index, label in enumerate(labels)}
+        ratings = np.zeros((len(counted), len(labels)))
+        for row, found in enumerate(counted):
+            for label, count in found.items():
+                ratings[row, column[label]] = count
+        known = np.array([self._place[label] for label in labels], dtype=np.int64)
+        return known, Patterns(ratings), scale.weights(labels)
 
 
-def read_patterns(names: tuple[str, ...], *, labels: tuple[str, ...]) -> Patterns:
+def read_patterns(names: tuple[str, ...], *, labels: tuple[str, ...]) -> PatternTable:
     """Take patterns apart; `label_names` are the labels that they have and `labels`, in order.
 
     >>> found = read_patterns(("no,yes,yes",), labels=("maybe",))
-    >>> found.raters.tolist(), found.equal_pairs.tolist(), found.label_names, found.ratings.tolist()
-    ([3], [2.0], ('maybe', 'no', 'yes'), [1.0, 2.0])
+    >>> dict(found.counted[0]), found.label_names
+    ({'no': 1, 'yes': 2}, ('maybe', 'no', 'yes'))
     """
-    counted = [Counter(name.split(SEPARATOR)) for name in names]
-    label_names = tuple(sorted(set(labels).union(*counted)))
-    place = {label: index for index, label in enumerate(label_names)}
-    entries = [(place[label], count) for ratings in counted for label, count in sorted(ratings.items())]
-    found = np.array(entries, dtype=np.int64).reshape(-1, 2)
-    return Patterns(
-        raters=np.array([ratings.total() for ratings in counted], dtype=np.int64),
-        equal_pairs=np.array([sum(r * (r - 1) for r in ratings.values()) for ratings in counted], dtype=np.float64),
-        unanimous=np.array([len(ratings) == 1 for ratings in counted], dtype=np.float64),
-        bounds=np.cumsum([0, *(len(ratings) for ratings in counted)]),
-        label=found[:, 0],
-        ratings=found[:, 1].astype(np.float64),
-        label_names=label_names,
-    )
+    counted = tuple(Counter(name.split(SEPARATOR)) for name in names)
+    return PatternTable(counted=counted, label_names=tuple(sorted(set(labels).union(*counted))))

@@ -3,29 +3,31 @@
 The shape of a mart and its writing belong here; what the figures are does not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
 from qa_pipeline.marts.reading import Codes
-from qa_pipeline.stats.jackknife import FloatArray, IntArray
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 from qa_pipeline.stats.windows import PERIODS, Windows
 
-METHODS = ("", "jackknife", "multinomial_delta", "wilson", "wilson_kish")
-NO_METHOD, JACKKNIFE, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(5)
+METHODS = ("", "difference", "jackknife", "linearised", "multinomial_delta", "wilson", "wilson_kish")
+NO_METHOD, DIFFERENCE, JACKKNIFE, LINEARISED, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(7)
 REASON_MEANINGS: dict[str, str] = {
     "expectation": "a value to compare with, which has no interval",
+    "mixed_scales": "the queues rolled up have labels on different scales",
     "no_baseline": "nothing in the 28 days before",
+    "no_comparison": "nothing to compare with",
     "no_data": "nothing was decided, judged or reviewed",
     "no_pairs": "no unit has two ratings",
     "one_label_only": "everybody chose the same label, so agreement by chance or drift is undefined",
-    "rare_labels": "under 5 units in which two raters agree on a label other than the commonest: no interval",
+    "rare_labels": "under 5 units in which two raters agree on a label other than the commonest",
     "sparse_categories": "more than half of the labels or bins are too rare for an interval",
-    "too_few_disagreements": "under 10 units in the rarer of full agreement and any disagreement, or in under 8 groups",
+    "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",
     "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
-    "too_few_items": "under 100 units",
+    "too_few_items": "under 100 units (coefficients of agreement: under 20; pairs of raters: under 30)",
 }
 REASONS = tuple(REASON_MEANINGS)
 NO_REASON = -1
@@ -73,6 +75,19 @@ class Figures:
     n_items: FloatArray
     n_ratings: FloatArray
     reason: IntArray
+
+    def where(self, chosen: BoolArray) -> "Figures":
+        """The chosen rows."""
+        arrays = ("window", "method", "estimate", "low", "high", "n_items", "n_ratings", "reason")
+        return replace(
+            self,
+            texts={name: codes.take(chosen) for name, codes in self.texts.items()},
+            **{name: getattr(self, name)[chosen] for name in arrays},
+        )
+
+    def with_texts(self, **texts: Codes) -> "Figures":
+        """The same rows with other texts."""
+        return replace(self, texts=self.texts | texts)
 
 
 def constant(name: str, rows: int) -> Codes:

@@ -3,23 +3,18 @@
 Laying units out for `stats.agreement` belongs here; intervals, reasons and rows do not (see `agreement`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from qa_pipeline.contracts import REPLICATES
-from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, RollUp, Rows, blocks, group_by, summed
-from qa_pipeline.marts.patterns import Patterns
+from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, RollUp, Rows, group_by
+from qa_pipeline.marts.patterns import CellScale, PatternTable
 from qa_pipeline.marts.reading import Codes
-from qa_pipeline.stats.agreement import (
-    Layout,
-    UnitSums,
-    fleiss_kappa,
-    gwet_ac1,
-    krippendorff_alpha,
-    minority_agreement,
-    percent_agreement,
-)
+from qa_pipeline.stats import agreement as stats
+from qa_pipeline.stats.agreement import Coefficient, Patterns
 from qa_pipeline.stats.jackknife import FloatArray, IntArray, leave_one_out
 from qa_pipeline.stats.windows import Windows
 
@@ -27,37 +22,49 @@ from qa_pipeline.stats.windows import Windows
 METRIC_BASIS = {
     "percent_agreement": "pairable",
     "percent_agreement_modal": "modal",
+    "percent_agreement_weighted": "pairable",
     "fleiss_1971": "modal",
     "fleiss_kappa": "pairable",
+    "fleiss_kappa_weighted": "pairable",
     "krippendorff_alpha": "pairable",
     "gwet_ac1": "pairable",
+    "gwet_ac2": "pairable",
+    "prevalence_index": "pairable",
 }
+# What a queue whose labels have no order and no distance does not have.
+WEIGHTED = frozenset({"percent_agreement_weighted", "fleiss_kappa_weighted", "gwet_ac2"})
 BASES = ("pairable", "modal")
-_CELL_PARTS = 3
+# Units per pattern and the labels that could be given -> a coefficient.
+CoefficientOf: TypeAlias = Callable[[FloatArray, FloatArray], Coefficient]
 
 
 @dataclass(frozen=True)
 class Units:
-    """Tallied units: `rows` by key, and per key its rater `pool`, `patterns` and texts of market and queue."""
+    """Tallied units: `rows` by key, and per key whom it is about (`who`) and its pattern, a row of `table`."""
 
     rows: Rows
-    pool: Codes
-    patterns: Patterns
+    who: Codes
+    pattern: IntArray
+    table: PatternTable
 
 
 @dataclass(frozen=True)
 class CellSums:
     """Agreement of the cells of one roll-up over all windows.
 
-    `pool`, `market`, `queue` code the cells. `statistics` by metric is `[W, 21, cells]` (index 0: all replicates).
-    By basis: `ratings` `[W, 21, cells]`, `units` and `unanimous` `[W, 20, cells]` per replicate, `minority` `[W,
-    cells]` (see `stats.agreement.minority_agreement`). `all_units` `[W, cells]` counts single ratings too.
+    `who`, `market`, `queue` code the cells, `scales` are theirs. By metric: `statistics` `[W, 21, cells]` (index 0:
+    all replicates), `variance` and `effective_units` `[W, cells]` of the linearised coefficient. By basis: `ratings`
+    `[W, 21, cells]`, `units` and `unanimous` `[W, 20, cells]` per replicate, `minority` `[W, cells]` (see
+    `stats.agreement.minority_agreement`). `all_units` `[W, cells]` counts single ratings too.
     """
 
-    pool: Codes
+    who: Codes
     market: Codes
     queue: Codes
+    scales: tuple[CellScale, ...]
     statistics: dict[str, FloatArray]
+    variance: dict[str, FloatArray]
+    effective_units: dict[str, FloatArray]
     ratings: dict[str, FloatArray]
     units: dict[str, FloatArray]
     unanimous: dict[str, FloatArray]
@@ -65,167 +72,157 @@ class CellSums:
     all_units: FloatArray
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Units whose ratings are all equal, `[W, 20, unit columns]`; units that agree on a label, `[W, label columns]`."""
+@dataclass
+class _Arrays:
+    """The arrays of a CellSums while they are filled, cell by cell."""
 
-    unanimous: FloatArray
-    agreed: FloatArray
+    windows: int
+    cells: int
+    found: dict[str, dict[str, FloatArray]] = field(default_factory=dict)
 
+    def put(self, sort: str, name: str, *, window: IntArray, cell: int, values: FloatArray) -> None:
+        """Store the `values` `[chosen windows, ...]` of one cell."""
+        held = self.found.setdefault(sort, {})
+        if name not in held:
+            fill = np.nan if sort in ("statistics", "variance", "effective_units") else 0.0
+            held[name] = np.full((self.windows, *values.shape[1:], self.cells), fill)
+        held[name][window, ..., cell] = values
 
-@dataclass(frozen=True)
-class _Columns:
-    """Where the units of each key go.
-
-    `keys` are the keys of the table that take part and `patterns` theirs. `units` groups them by cell (pool, market,
-    queue) and number of raters, `labels` groups the labels of their patterns by cell, label and number of raters.
-    """
-
-    keys: IntArray
-    patterns: Patterns
-    units: Groups
-    labels: Groups
+    def get(self, sort: str, name: str, *, rows: tuple[int, ...], fill: float) -> FloatArray:
+        """The array, filled with `fill` where no cell stored anything."""
+        empty = np.full((self.windows, *rows, self.cells), fill)
+        return self.found.get(sort, {}).get(name, empty)
 
 
 def cell_groups(units: Units, places: RollUp) -> Groups:
-    """The cells (pool, market, queue) of one roll-up, over the keys that take part in it."""
-    return group_by(units.pool.values[places.keys], places.market.values, places.queue.values)
+    """The cells (who, market, queue) of one roll-up, over the keys that take part in it."""
+    return group_by(units.who.values[places.keys], places.market.values, places.queue.values)
 
 
-def cell_sums(units: Units, *, places: RollUp, windows: Windows, declared: FloatArray) -> CellSums:
+def cell_sums(
+    units: Units,
+    *,
+    places: RollUp,
+    windows: Windows,
+    scales: Sequence[CellScale],
+    declared: FloatArray,
+) -> CellSums:
     """Agreement of every cell of one roll-up, in the order of `cell_groups`.
 
-    `declared` `[W or 1, cells, labels]` is 1 where a label (as in the patterns' `label_names`) is declared in the cell.
+    `scales` are the cells'; `declared` `[W or 1, cells, labels]` is 1 where a label (as in the table's
+    `label_names`) is declared in the cell.
     """
-    columns = _columns(units, places)
-    unit_bounds = np.append(columns.units.runs(_CELL_PARTS), len(columns.units))
-    label_bounds = np.append(columns.labels.runs(_CELL_PARTS), len(columns.labels))
-    sizes = (np.diff(unit_bounds) + np.diff(label_bounds)) * len(windows) * (REPLICATES + 1)
-    found: list[dict[str, FloatArray]] = []
-    for first, stop in blocks(sizes, limit=BLOCK_ELEMENTS):
-        bounds = (unit_bounds[first : stop + 1], label_bounds[first : stop + 1])
-        sums, counts = _block_sums(units.rows, columns, bounds, windows)
-        found.append(_statistics(sums, counts, _block_labels(columns, bounds[1]), declared[:, first:stop]))
-    merged = {name: np.concatenate([block[name] for block in found], axis=-1) for name in found[0]}
-    pool, market, queue = (part[unit_bounds[:-1]] for part in columns.units.parts[:_CELL_PARTS])
+    groups = cell_groups(units, places)
+    who, market, queue = groups.parts
+    arrays = _Arrays(windows=len(windows), cells=len(groups))
+    bounds = np.append(groups.starts, len(places.keys))
+    for cell in range(len(groups)):
+        keys = places.keys[groups.order[bounds[cell] : bounds[cell + 1]]]
+        chosen, column = np.unique(units.pattern[keys], return_inverse=True)
+        rows = units.rows.of_keys(keys)
+        daily = rows.by_replicate(
+            rows.numbers["unit_count"], column=column[rows.key], shape=(windows.slots, len(chosen))
+        )
+        labels, patterns, weights = units.table.dense(chosen, scale=scales[cell])
+        for window, counts in _windows(daily, windows):
+            given = np.broadcast_to(declared[:, cell], (len(windows), declared.shape[-1]))[window]
+            categories = _categories(counts.sum(axis=1), patterns, labels=labels, declared=given)
+            made = _coefficients(patterns, scales[cell].kind, weights)
+            _put(arrays, cell=cell, window=window, counts=counts, patterns=patterns, coefficients=made, q=categories)
     return CellSums(
-        pool=Codes(values=pool, names=units.pool.names),
+        who=Codes(values=who, names=units.who.names),
         market=Codes(values=market, names=places.market.names),
         queue=Codes(values=queue, names=places.queue.names),
-        statistics={metric: merged[metric] for metric in METRIC_BASIS},
-        ratings={basis: merged[f"{basis}_ratings"] for basis in BASES},
-        units={basis: merged[f"{basis}_units"] for basis in BASES},
-        unanimous={basis: merged[f"{basis}_unanimous"] for basis in BASES},
-        minority={basis: merged[f"{basis}_minority"] for basis in BASES},
-        all_units=merged["all_units"],
+        scales=tuple(scales),
+        statistics={name: arrays.get("statistics", name, rows=(REPLICATES + 1,), fill=np.nan) for name in METRIC_BASIS},
+        variance={name: arrays.get("variance", name, rows=(), fill=np.nan) for name in METRIC_BASIS},
+        effective_units={name: arrays.get("effective_units", name, rows=(), fill=np.nan) for name in METRIC_BASIS},
+        ratings={name: arrays.get("ratings", name, rows=(REPLICATES + 1,), fill=0) for name in BASES},
+        units={name: arrays.get("units", name, rows=(REPLICATES,), fill=0) for name in BASES},
+        unanimous={name: arrays.get("unanimous", name, rows=(REPLICATES,), fill=0) for name in BASES},
+        minority={name: arrays.get("minority", name, rows=(), fill=0) for name in BASES},
+        all_units=arrays.get("all", "units", rows=(), fill=0),
     )
 
 
-def _columns(units: Units, places: RollUp) -> _Columns:
-    codes = Codes(values=places.keys, names=())
-    patterns = units.patterns.of(codes)
-    cell = (units.pool.values[places.keys], places.market.values, places.queue.values)
-    key = np.repeat(np.arange(len(places.keys)), np.diff(patterns.bounds))
-    return _Columns(
-        keys=places.keys,
-        patterns=patterns,
-        units=group_by(*cell, patterns.raters),
-        labels=group_by(*(part[key] for part in cell), patterns.label, patterns.raters[key]),
-    )
+def _windows(daily: FloatArray, windows: Windows) -> Iterator[tuple[IntArray, FloatArray]]:
+    """The windows that have any unit and their counts `[chosen, 20, P]`, in parts that fit in memory."""
+    running = np.zeros((daily.shape[0] + 1, *daily.shape[1:]))
+    np.cumsum(daily, axis=0, out=running[1:])
+    units = running.sum(axis=(1, 2))
+    present = np.flatnonzero(units[windows.stop] > units[windows.first])
+    size = max(1, BLOCK_ELEMENTS // (daily.shape[1] * daily.shape[2]))
+    for first in range(0, len(present), size):
+        window = present[first : first + size]
+        yield window, running[windows.stop[window]] - running[windows.first[window]]
 
 
-def _block_sums(
-    all_rows: Rows, columns: _Columns, bounds: tuple[IntArray, IntArray], windows: Windows
-) -> tuple[UnitSums, _Counts]:
-    """Sums of neighbouring cells `[W, 21, columns]`, and the counts that decide on intervals.
-
-    `bounds` are the first unit and the first label column of each cell, and the ends of the last.
-    """
-    unit_first, label_first = int(bounds[0][0]), int(bounds[1][0])
-    layout = _layout(columns, bounds)
-    inside = (columns.units.group >= unit_first) & (columns.units.group < bounds[0][-1])
-    members = np.flatnonzero(inside)
-    rows = all_rows.of_keys(columns.keys[members])
-    column = columns.units.group[members][rows.key] - unit_first
-    counted = rows.numbers["unit_count"]
-    patterns = columns.patterns
-
-    def unit_sums(per_key: FloatArray) -> FloatArray:
-        shape = (windows.slots, len(layout.unit_raters))
-        return windows.sums(rows.by_replicate(counted * per_key[members][rows.key], column=column, shape=shape))
-
-    entries = np.diff(patterns.bounds)[members][rows.key]
-    row = np.repeat(np.arange(len(counted)), entries)
-    before = np.cumsum(entries) - entries
-    entry = np.repeat(patterns.bounds[members][rows.key] - before, entries) + np.arange(len(row))
-    label_shape = (windows.slots, REPLICATES, len(layout.rating_raters))
-    place = (rows.slot * REPLICATES + rows.replicate)[row] * label_shape[2] + columns.labels.group[entry] - label_first
-    ratings = windows.sums(summed(place, counted[row] * patterns.ratings[entry], shape=label_shape))
-    agreed = windows.sums(summed(place, counted[row] * (patterns.ratings[entry] > 1), shape=label_shape))
-    sums = UnitSums(
-        layout=layout,
-        units=leave_one_out(unit_sums(np.ones(len(columns.keys)))),
-        equal_pairs=leave_one_out(unit_sums(patterns.equal_pairs)),
-        ratings=leave_one_out(ratings),
-    )
-    return sums, _Counts(unanimous=unit_sums(patterns.unanimous), agreed=agreed.sum(axis=1))
+def _categories(counts: FloatArray, patterns: Patterns, *, labels: IntArray, declared: FloatArray) -> FloatArray:
+    """Labels that could be given, `[W]`: the declared ones and any others that were given."""
+    given = counts @ patterns.ratings > 0
+    total: FloatArray = declared.sum(axis=-1) + (given & (declared[:, labels] == 0)).sum(axis=-1)
+    return total
 
 
-def _layout(columns: _Columns, bounds: tuple[IntArray, IntArray]) -> Layout:
-    unit_bounds, label_bounds = bounds
-    label_starts = columns.labels.runs(_CELL_PARTS + 1)
-    low, high = np.searchsorted(label_starts, [label_bounds[0], label_bounds[-1]])
-    label_starts = label_starts[low:high] - label_bounds[0]
-    return Layout(
-        unit_raters=columns.units.parts[3][unit_bounds[0] : unit_bounds[-1]],
-        unit_starts=unit_bounds[:-1] - unit_bounds[0],
-        rating_raters=columns.labels.parts[4][label_bounds[0] : label_bounds[-1]],
-        label_starts=label_starts,
-        cell_starts=np.searchsorted(label_starts, label_bounds[:-1] - label_bounds[0]),
-    )
+def _put(
+    arrays: _Arrays,
+    *,
+    cell: int,
+    window: IntArray,
+    counts: FloatArray,
+    patterns: Patterns,
+    coefficients: "dict[str, CoefficientOf]",
+    q: FloatArray,
+) -> None:
+    """Compute and store one cell; `counts` `[W, 20, P]` units per replicate and pattern."""
+    without = leave_one_out(counts)
+    modal = stats.modal_raters(without[:, 0], patterns)
+    is_modal = (modal[:, None] == patterns.raters) & patterns.is_pairable
+    in_basis = {"pairable": np.broadcast_to(patterns.is_pairable, is_modal.shape), "modal": is_modal}
+    for basis, chosen in in_basis.items():
+        held = counts * chosen[:, None, :]
+        arrays.put("units", basis, window=window, cell=cell, values=held.sum(axis=-1))
+        unanimous = held @ patterns.is_unanimous.astype(np.float64)
+        arrays.put("unanimous", basis, window=window, cell=cell, values=unanimous)
+        minority = stats.minority_agreement(held.sum(axis=1), patterns)
+        arrays.put("minority", basis, window=window, cell=cell, values=minority)
+        ratings = (without * chosen[:, None, :]) @ patterns.raters
+        arrays.put("ratings", basis, window=window, cell=cell, values=ratings)
+    arrays.put("all", "units", window=window, cell=cell, values=counts.sum(axis=(1, 2)))
+    of_basis = {"pairable": without, "modal": without * is_modal[:, None, :]}
+    for metric, coefficient in coefficients.items():
+        sums = of_basis[METRIC_BASIS[metric]]
+        found = coefficient(sums, q[:, None])
+        arrays.put("statistics", metric, window=window, cell=cell, values=found.value)
+        whole = coefficient(sums[:, 0], q)
+        arrays.put("variance", metric, window=window, cell=cell, values=whole.variance(sums[:, 0]))
+        arrays.put("effective_units", metric, window=window, cell=cell, values=whole.effective_units(sums[:, 0]))
 
 
-def _block_labels(columns: _Columns, label_bounds: IntArray) -> IntArray:
-    """Label of each cell-and-label of a block, in the order of the layout's `label_starts`."""
-    starts = columns.labels.runs(_CELL_PARTS + 1)
-    chosen = starts[(starts >= label_bounds[0]) & (starts < label_bounds[-1])]
-    labels: IntArray = columns.labels.parts[3][chosen]
-    return labels
+def _coefficients(patterns: Patterns, kind: str, weights: FloatArray) -> dict[str, CoefficientOf]:
+    """Every metric that the scale has, as a function of units per pattern and the labels that could be given."""
+    exact = np.eye(patterns.ratings.shape[1])
 
+    def of(function: Callable[..., Coefficient], **named: object) -> CoefficientOf:
+        return lambda counts, _q: function(counts, patterns, **named)
 
-def _statistics(sums: UnitSums, counts: _Counts, labels: IntArray, declared: FloatArray) -> dict[str, FloatArray]:
-    layout = sums.layout
-    whole = UnitSums(layout, sums.units[:, :1], sums.equal_pairs[:, :1], sums.ratings[:, :1])
-    modal = whole.modal_raters()
-    modal_sums = sums.with_raters(modal)
+    def gwet(table: FloatArray) -> CoefficientOf:
+        return lambda counts, q: stats.gwet_ac(counts, patterns, weights=table, categories=q)
+
     found = {
-        "percent_agreement": percent_agreement(sums),
-        "percent_agreement_modal": percent_agreement(modal_sums),
-        "fleiss_1971": fleiss_kappa(modal_sums),
-        "fleiss_kappa": fleiss_kappa(sums),
-        "krippendorff_alpha": krippendorff_alpha(sums),
-        "gwet_ac1": gwet_ac1(sums, categories=_categories(sums, labels, declared)[:, None, :]),
-        "pairable_ratings": sums.pairable_ratings(),
-        "modal_ratings": modal_sums.pairable_ratings(),
-        "all_units": np.add.reduceat(sums.units[:, 0], layout.unit_starts, axis=-1),
+        "percent_agreement": of(stats.percent_agreement, weights=exact),
+        "percent_agreement_modal": of(stats.percent_agreement, weights=exact),
+        "fleiss_1971": of(stats.fleiss_kappa, weights=exact),
+        "fleiss_kappa": of(stats.fleiss_kappa, weights=exact),
+        "gwet_ac1": gwet(exact),
+        "prevalence_index": lambda counts, q: stats.prevalence_index(counts, patterns, categories=q),
     }
-    # Each replicate's own units are the whole less what is left without it.
-    units = sums.units[:, :1] - sums.units[:, 1:]
-    in_basis = {"pairable": layout.unit_raters > 1, "modal": modal[..., layout.unit_cell] == layout.unit_raters}
-    for basis, mask in in_basis.items():
-        found[f"{basis}_units"] = np.add.reduceat(units * mask, layout.unit_starts, axis=-1)
-        found[f"{basis}_unanimous"] = np.add.reduceat(counts.unanimous * mask, layout.unit_starts, axis=-1)
-    for basis, each in (("pairable", whole), ("modal", whole.with_raters(modal))):
-        agreed = counts.agreed * (each.ratings[:, 0] > 0)
-        found[f"{basis}_minority"] = minority_agreement(layout, ratings=each.ratings[:, 0], agreed=agreed)
+    if kind == "mixed":
+        return found
+    is_ordinal = kind == "ordinal"
+    found["krippendorff_alpha"] = of(stats.krippendorff_alpha, weights=weights, is_ordinal=is_ordinal)
+    if kind != "nominal":
+        found["percent_agreement_weighted"] = of(stats.percent_agreement, weights=weights)
+        found["fleiss_kappa_weighted"] = of(stats.fleiss_kappa, weights=weights)
+        found["gwet_ac2"] = gwet(weights)
     return found
-
-
-def _categories(sums: UnitSums, labels: IntArray, declared: FloatArray) -> FloatArray:
-    """Labels that could be given, `[W, cells]`: the declared ones and any others that were given."""
-    layout = sums.layout
-    given = np.add.reduceat(sums.ratings[:, 0], layout.label_starts, axis=-1) > 0
-    cell = np.repeat(np.arange(len(layout.cell_starts)), layout.labels_in_cell)
-    others = given * (1 - declared[:, cell, labels])
-    count: FloatArray = declared.sum(axis=-1) + np.add.reduceat(others, layout.cell_starts, axis=-1)
-    return count

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from qa_pipeline.contracts import REPLICATES
 
@@ -21,7 +22,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Transform = Literal["identity", "logit", "atanh"]
 
-# scipy.stats.t.ppf(0.975, 19) and scipy.stats.norm.ppf(0.975); written out so that this package needs numpy alone.
+# scipy.stats.t.ppf(0.975, 19) and scipy.stats.norm.ppf(0.975).
 T_975_DF19 = 2.0930240544082634
 Z_975 = 1.959963984540054
 MIN_UNITS = 100
@@ -99,22 +100,52 @@ def bias_corrected(statistics: FloatArray) -> FloatArray:
     return result
 
 
-def interval(statistics: FloatArray, *, transform: Transform) -> Interval:
+def interval(statistics: FloatArray, *, transform: Transform, degrees: FloatArray | None = None) -> Interval:
     """95 % interval of `[..., 1 + G, column]` (index 0 the whole sample), as `[..., column]`.
 
     The interval is symmetric on the transformed scale: `atanh` for coefficients in [-1, 1], `logit` for shares,
-    `identity` for distances. Where any transformed value is not finite, or all are equal, both ends are NaN: the caller
-    falls back to an interval of another kind, never to one of zero width. ValueError unless there are 20 replicates.
+    `identity` for distances. `degrees` of freedom, `[..., column]`, are those of 20 replicates unless the caller knows
+    of fewer. Where any transformed value is not finite, or all are equal, both ends are NaN: the caller falls back to
+    an interval of another kind, never to one of zero width. ValueError unless there are 20 replicates.
     """
     if statistics.shape[-2] != REPLICATES + 1:
         message = f"statistics need {REPLICATES + 1} rows on the axis before the last, not {statistics.shape[-2]}"
         raise ValueError(message)
     with np.errstate(all="ignore"):
         scaled = _forward(statistics, transform)
-        spread = np.sqrt(variance(scaled)) * T_975_DF19
-        low = _backward(scaled[..., 0, :] - spread, transform)
-        high = _backward(scaled[..., 0, :] + spread, transform)
-        usable = np.isfinite(spread) & (spread > 0)
+        quantile = T_975_DF19 if degrees is None else t_quantile(np.minimum(degrees, REPLICATES - 1))
+        return _around(scaled[..., 0, :], np.sqrt(variance(scaled)) * quantile, transform)
+
+
+def delta_interval(value: FloatArray, variance: FloatArray, *, transform: Transform, degrees: FloatArray) -> Interval:
+    """95 % interval from a linearised variance, symmetric on the transformed scale; `degrees` of freedom of t.
+
+    Where the variance is 0 or the value is at the end of its scale both ends are NaN, as in `interval`.
+    """
+    slope = {
+        "identity": np.ones_like(value),
+        "logit": divide(np.ones_like(value), value * (1 - value)),
+        "atanh": divide(np.ones_like(value), 1 - np.square(value)),
+    }[transform]
+    with np.errstate(all="ignore"):
+        return _around(_forward(value, transform), np.sqrt(variance) * slope * t_quantile(degrees), transform)
+
+
+def t_quantile(degrees: FloatArray) -> FloatArray:
+    """97.5 % quantile of Student's t; `degrees` of freedom need not be whole, below 1 they count as 1."""
+    quantile: FloatArray = stdtrit(np.maximum(degrees, 1), 0.975)
+    return quantile
+
+
+def divide(numerator: FloatArray, denominator: FloatArray, *, otherwise: float = np.nan) -> FloatArray:
+    """Quotient where the denominator is above 0, `otherwise` elsewhere."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(denominator > 0, numerator / denominator, otherwise)
+
+
+def _around(middle: FloatArray, spread: FloatArray, transform: Transform) -> Interval:
+    usable = np.isfinite(spread) & (spread > 0) & np.isfinite(middle)
+    low, high = _backward(middle - spread, transform), _backward(middle + spread, transform)
     return Interval(low=np.where(usable, low, np.nan), high=np.where(usable, high, np.nan))
 
 

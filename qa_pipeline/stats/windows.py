@@ -4,7 +4,7 @@ Which windows some dates have, and summing additive counts over them by differen
 here; what is counted does not. Dates are numpy days; `end` is inclusive, as `period_end` in the marts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from qa_pipeline.stats.jackknife import FloatArray, IntArray
 DateArray: TypeAlias = npt.NDArray[np.datetime64]
 PERIODS = ("all", "day", "trailing_28d", "week")
 TRAILING_DAYS = 28
+SESSION_DAYS = 7
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 
 
@@ -44,6 +45,16 @@ class Windows:
     def slots(self) -> int:
         """Number of slots."""
         return len(self.slot_starts)
+
+    def of_period(self, period: str) -> "Windows":
+        """The windows of one of PERIODS, over the same slots."""
+        chosen = self.period == PERIODS.index(period)
+        names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
+    def baselines(self) -> "Windows":
+        """Windows that sum, in place of each window, the 28 days before it; their dates stay those of the windows."""
+        return replace(self, first=self.baseline_first, stop=self.baseline_stop)
 
     def slot_of(self, dates: DateArray) -> IntArray:
         """Slot of each date; dates must lie within the range that the windows were made for."""
@@ -92,6 +103,37 @@ def summary_windows(dates: DateArray) -> Windows:
     newest = days[-1:]
     length = np.timedelta64(TRAILING_DAYS - 1, "D")
     return _assemble(days, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
+
+
+def around_windows(sessions: DateArray, *, first: np.datetime64, last: np.datetime64) -> tuple[Windows, ...]:
+    """Windows of each of `sessions`, of the SESSION_DAYS before it and of those after it, over the same slots.
+
+    All three have the session's date as their first and last; `first` and `last` are the oldest and newest date with
+    counts.
+    """
+    days = np.unique(sessions)
+    one, length = np.timedelta64(1, "D"), np.timedelta64(SESSION_DAYS, "D")
+    spans = ((days, days + one), (days - length, days), (days + one, days + one + length))
+    after = last + one
+    bounds = [tuple(np.clip(edge, first, after) for edge in span) for span in spans]
+    slot_starts = np.unique(np.concatenate([np.array([first]), *(edge for span in bounds for edge in span)]))
+    slot_starts = slot_starts[slot_starts < after]
+    found = []
+    for low, high in bounds:
+        start, stop = np.searchsorted(slot_starts, low), np.searchsorted(slot_starts, high)
+        found.append(
+            Windows(
+                period=np.full(len(days), PERIODS.index("day")),
+                start=days,
+                end=days,
+                slot_starts=slot_starts,
+                first=start,
+                stop=stop,
+                baseline_first=start,
+                baseline_stop=start,
+            )
+        )
+    return tuple(found)
 
 
 def _distinct(dates: DateArray) -> DateArray:

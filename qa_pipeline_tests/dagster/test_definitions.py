@@ -119,11 +119,14 @@ def test_lineage_is_what_the_sql_reads(loaded: dg.Definitions) -> None:
         return {key.to_user_string() for key in graph.get(dg.AssetKey(path)).parent_keys}
 
     assert parents("validated", "valid_labels") == {"raw/raw_labels"}
-    assert parents("facts", "ratings") == {"validated/valid_labels", "facts/rejected_labels"}
+    ratings = {"validated/valid_labels", "validated/valid_predictions", "facts/rejected_labels"}
+    assert parents("facts", "ratings") == ratings
+    assert parents("tallies", "pair_counts") == {"facts/ratings", "facts/human_model"}
+    assert parents("marts", "rater_vitality") == {"tallies/rater_patterns", "tallies/unit_patterns"}
     # Its suite compares annotators with the roster in force.
     assert parents("facts", "rejected_labels") >= {"validated/valid_labels", "validated/valid_roster"}
-    assert parents("tallies", "unit_patterns") == {"facts/ratings"}
-    assert parents("marts", "agreement") == {"tallies/unit_patterns"}
+    assert parents("tallies", "unit_patterns") == {"facts/ratings", "facts/human_model"}
+    assert parents("marts", "agreement") == {"tallies/unit_patterns", "tallies/rater_patterns"}
     assert parents("marts", "defect_rate") == {"tallies/review_counts"}
     assert parents("reports", "published_warehouse") >= {"reports/pages", "marts/drift", "quarantine/quarantined_gold"}
 

@@ -13,13 +13,16 @@ import pytest
 from qa_pipeline import loading, restating, warehouse
 from qa_pipeline.config import load_config
 from qa_pipeline.contracts import FEEDS
-from qa_pipeline.marts.build import build_marts
+from qa_pipeline.marts.build import MARTS, build_marts
 from qa_pipeline.quarantining import unbalanced_files
 from qa_pipeline.settings import Home, project_root
 from qa_pipeline.validation import RuleOutcome, run_suite
 from qa_pipeline_tests.random_operation import (
     Operation,
     expected_outcomes,
+    expected_pairs,
+    expected_rater_patterns,
+    expected_repeats,
     expected_reviews,
     expected_unit_patterns,
     random_operation,
@@ -28,7 +31,6 @@ from qa_pipeline_tests.random_operation import (
 
 Tables = dict[str, list[tuple[object, ...]]]
 ACCOUNTS = ["ops.ledger", "ops.rule_results", *(f"quarantine.quarantined_{feed}" for feed in FEEDS)]
-MARTS = ["marts.agreement", "marts.accuracy", "marts.defect_rate", "marts.drift"]
 
 
 def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -> Tables:
@@ -44,7 +46,8 @@ def _run(home: Home, *, nights: Sequence[Sequence[date]], force: bool = False) -
         assert restating.restate(con, config=config).rebuilt == ()
         assert unbalanced_files(con) == []
         build_marts(con, sql_root=project_root() / "sql", config=config)
-        names = [f"{node.layer}.{node.name}" for node in restating.NODES] + MARTS + ACCOUNTS
+        names = [f"{node.layer}.{node.name}" for node in restating.NODES]
+        names += [f"marts.{name}" for name in MARTS] + ACCOUNTS
         return {name: con.execute(f"select * from {name} order by all").fetchall() for name in names}
 
 
@@ -76,11 +79,19 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     """Stops SQL that counts something other than what the definitions say."""
     operation = random_operation(seed=seed, days=6)
     tables = _run(_home(tmp_path, "home", operation, restate_days=restate_days), nights=[operation.days])
-    patterns: Counter[tuple[str, ...]] = Counter()
-    for day, market, queue, _, pool, pattern, n_raters, n in tables["tallies.unit_patterns"]:
+    for *_, pattern, n_raters, _ in tables["tallies.unit_patterns"]:
         assert str(pattern).count(",") + 1 == n_raters
-        patterns[str(day), str(market), str(queue), str(pool), str(pattern)] += int(str(n))
-    assert patterns == expected_unit_patterns(operation, restate_days=restate_days)
+    for name, keys, expected in (
+        ("unit_patterns", (0, 1, 2, 4, 5, 7), expected_unit_patterns),
+        ("pair_counts", (0, 1, 2, 4, 5, 6, 7, 8), expected_pairs),
+        ("rater_patterns", (0, 1, 2, 4, 5, 6, 7), expected_rater_patterns),
+        ("repeat_counts", (0, 1, 2, 4, 6), expected_repeats),
+    ):
+        counted: Counter[tuple[str, ...]] = Counter()
+        for row in tables[f"tallies.{name}"]:
+            counted[tuple(str(row[key]) for key in keys)] += int(str(row[-1]))
+        assert counted, name
+        assert counted == expected(operation, restate_days=restate_days), name
     outcomes: Counter[tuple[str, ...]] = Counter()
     for row in tables["tallies.outcome_counts"]:
         day, market, queue, _, _, rater, _, label, reference, kind, sampling, _, _, n, _, _ = row

@@ -5,9 +5,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.build import build_marts
@@ -29,6 +31,7 @@ needs_data = pytest.mark.skipif(
 )
 UNIT = ["market", "queue", "item_id"]
 COEFFICIENTS = ("krippendorff_alpha", "fleiss_kappa", "fleiss_1971", "gwet_ac1")
+SHARES = ("percent_agreement", "percent_agreement_modal")
 
 
 def _labels(dataset: str) -> pd.DataFrame:
@@ -144,7 +147,7 @@ def _mart_of(patterns: dict[str, int]) -> dict[str, MartRow]:
 def test_only_single_ratings_have_no_pairs() -> None:
     """Stops agreement from coming out of single ratings; the row says why it is empty."""
     rows = _mart_of({"yes": 500, "no": 300})
-    assert len(rows) == 6
+    assert set(rows) == {*COEFFICIENTS, *SHARES, "prevalence_index"}
     for row in rows.values():
         assert row.reason == "no_pairs"
         assert np.isnan(row.estimate)
@@ -163,32 +166,92 @@ def test_one_label_has_observed_agreement_and_no_coefficient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patterns", "reason"),
+    ("patterns", "reasons"),
     [
-        ({"no,yes": 30, "yes,yes": 30, "no,no": 30}, "too_few_items"),
-        ({"no,yes": 9, "yes,yes": 200, "no,no": 200}, "too_few_disagreements"),
-        ({"no,yes": 300, "yes,yes": 2}, "too_few_disagreements"),
+        ({"no,yes": 5, "yes,yes": 7, "no,no": 7}, dict.fromkeys(COEFFICIENTS, "too_few_items")),
+        ({"yes,yes": 200, "no,no": 200}, dict.fromkeys(COEFFICIENTS, "too_few_disagreements")),
+        ({"no,yes": 40, "yes,yes": 4, "no,no": 900}, dict.fromkeys(COEFFICIENTS, "rare_labels") | {"gwet_ac1": ""}),
     ],
 )
-def test_coefficients_stay_silent_where_the_jackknife_may_not_speak(patterns: dict[str, int], reason: str) -> None:
-    """Stops coefficients from resting on a handful of disagreements; percent agreement speaks by Wilson."""
+def test_coefficients_stay_silent_where_nothing_can_be_said(patterns: dict[str, int], reasons: dict[str, str]) -> None:
+    """Stops coefficients from resting on a handful of units; percent agreement speaks by Wilson."""
     rows = _mart_of(patterns)
-    for metric in COEFFICIENTS:
-        assert rows[metric].reason == reason
-        assert np.isnan(rows[metric].estimate)
-    assert rows["percent_agreement"].method == "wilson"
+    for metric, reason in reasons.items():
+        assert rows[metric].reason == reason, metric
+        assert np.isnan(rows[metric].estimate) == bool(reason), metric
     assert rows["percent_agreement"].reason == ""
+    assert np.isfinite(rows["percent_agreement"].ci_low)
 
 
-def test_rare_labels_give_alpha_without_an_interval() -> None:
-    """Stops alpha's interval where four units carry it (measured coverage 67 to 93 %); AC1 needs no such rule."""
-    rows = _mart_of({"no,yes": 40, "yes,yes": 4, "no,no": 900})
-    assert rows["krippendorff_alpha"].reason == "rare_labels"
-    # D_o = 40 / 944; 48 of 1,888 ratings are yes: D_e = 2 * 48 * 1840 / (1888 * 1887).
-    assert rows["krippendorff_alpha"].estimate == pytest.approx(1 - 40 / 944 * 1888 * 1887 / (2 * 48 * 1840))
-    assert np.isnan(rows["krippendorff_alpha"].ci_low)
-    assert rows["gwet_ac1"].method == "jackknife"
-    assert _mart_of({"no,yes": 40, "yes,yes": 5, "no,no": 900})["krippendorff_alpha"].method == "jackknife"
+def test_few_units_get_a_linearised_interval_with_few_degrees_of_freedom() -> None:
+    """Stops 90 units from being silent, or from an interval as if the variance were known.
+
+    Kappa of 30 / 30 / 30: p_a = 2/3, p_e = 1/2, kappa 1/3. Its influence on a unit is 2 (a - p_a) / 90 because the
+    shares are even, so its variance is 4 * (60 / 9 + 30 * 4 / 9) / 90^2 * 90 / 89. 30 units in which both say the rarer
+    label give 30 / 3 = 10 degrees of freedom, the 30 that disagree 15, and (sum u^2)^2 / sum u^4 / 4 = 15.
+    """
+    row = _mart_of({"no,yes": 30, "yes,yes": 30, "no,no": 30})["fleiss_kappa"]
+    assert row.method == "linearised"
+    assert row.estimate == pytest.approx(1 / 3)
+    spread = np.sqrt(4 * 20 / 90**2 * 90 / 89) / (1 - 1 / 9) * t.ppf(0.975, 10)
+    assert row.ci_low == pytest.approx(np.tanh(np.arctanh(1 / 3) - spread))
+    assert row.ci_high == pytest.approx(np.tanh(np.arctanh(1 / 3) + spread))
+
+
+def test_five_units_of_a_rarer_label_are_enough_for_alpha() -> None:
+    """Stops the limit from moving: four are too few, five give an interval, a wide one."""
+    row = _mart_of({"no,yes": 40, "yes,yes": 5, "no,no": 900})["krippendorff_alpha"]
+    # D_o = 40 / 945; 50 of 1,890 ratings are yes: D_e = 2 * 50 * 1840 / (1890 * 1889).
+    assert row.estimate == pytest.approx(1 - 40 / 945 * 1890 * 1889 / (2 * 50 * 1840))
+    assert row.ci_high - row.ci_low > 0.5
+
+
+def test_an_ordinal_queue_has_alpha_by_order_and_weighted_figures() -> None:
+    """Stops neighbouring labels from counting as plain disagreement where the taxonomy has an order."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 4, 300)
+    given = np.clip(truth[:, None] + rng.choice([-1, 0, 0, 0, 1], size=(300, 3)), 0, 3)
+    names = ["none", "low", "medium", "high"]
+    ratings = pd.DataFrame(
+        {"market": "AU", "queue": "risk", "item_id": f"i{item}", "label": names[value]}
+        for item, values in enumerate(given)
+        for value in values
+    )
+    con = empty_warehouse()
+    fill(con, "tallies.unit_patterns", unit_patterns(ratings, key=UNIT))
+    fill(con, "tallies.unit_patterns", [{"pattern": "no,yes", "n_raters": 2, "n": 70}])
+    queues = {"risk": names, "hate": ["yes", "no"]}
+    build_marts(con, sql_root=SQL_ROOT, config=config(queues, scales={"risk": "ordinal"}))
+    rows = by(read_mart(con, "agreement", period="all", market="AU"), "queue", "metric")
+    expected = krippendorff.alpha(reliability_data=given.T, level_of_measurement="ordinal")
+    assert rows["risk", "krippendorff_alpha"].estimate == pytest.approx(expected, abs=1e-12)
+    weighted = [rows["risk", f"{name}_weighted"].estimate for name in ("percent_agreement", "fleiss_kappa")]
+    plain = [rows["risk", name].estimate for name in ("percent_agreement", "fleiss_kappa")]
+    assert all(one > other for one, other in zip(weighted, plain, strict=True))
+    assert rows["risk", "gwet_ac2"].estimate > rows["risk", "gwet_ac1"].estimate
+    assert ("hate", "gwet_ac2") not in rows
+    for metric in ("krippendorff_alpha", "krippendorff_alpha_pooled", "gwet_ac2"):
+        assert rows["ALL", metric].reason == "mixed_scales"
+    assert rows["ALL", "percent_agreement"].reason == ""
+
+
+def test_vendors_and_model_versions_are_subjects_of_their_own() -> None:
+    """Stops a vendor's own raters, or people against a model, from entering the production figure."""
+    con = empty_warehouse()
+    own = {"no,yes": 20, "yes,yes": 80}
+    rows = [{"subject_kind": "vendor", "subject": "v1", "own": each, "others": "", "n": n} for each, n in own.items()]
+    fill(con, "tallies.rater_patterns", rows)
+    for pool, subject, agreeing in (("production", "", 60), ("human_model", "m@2", 40)):
+        patterns = {"no,yes": 100 - agreeing, "yes,yes": agreeing}
+        rows = [
+            {"rater_pool": pool, "subject": subject, "pattern": pattern, "n_raters": 2, "n": n}
+            for pattern, n in patterns.items()
+        ]
+        fill(con, "tallies.unit_patterns", rows)
+    build_marts(con, sql_root=SQL_ROOT, config=config({"hate": ["yes", "no"]}))
+    found = read_mart(con, "agreement", period="all", market="ALL", queue="ALL", metric="percent_agreement")
+    shares = {(row.subject_kind, row.subject): row.estimate for row in found}
+    assert shares == {("pool", "production"): 0.6, ("vendor", "v1"): 0.8, ("model_version", "m@2"): 0.4}
 
 
 def test_declared_labels_count_for_ac1_even_when_nobody_chose_them() -> None:

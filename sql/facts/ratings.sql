@@ -1,11 +1,12 @@
 -- Purpose: the rating that counts of every rater on every unit of agreement.
 -- Grain: pool x market x queue x item x rater; market CROSS takes an item over all its markets as one unit, and
 --   has only items that were decided in two markets or more.
--- Source: validated.valid_labels of the unit's date and the restate_days after it. A unit belongs to the date of its
---   first decision; a rater's last decision counts (ties: file name, then row number); a decision more than
---   restate_days after the first joins no unit (ops.late counts it).
+-- Source: validated.valid_labels of the unit's date and the restate_days after it; for pool model the decisions of LLM
+--   judges in validated.valid_predictions, a model being the rater whatever its version. A unit belongs to the date of
+--   its first decision; a rater's last decision counts (ties: file name, then row number); a decision more than
+--   restate_days after the first joins no unit (ops.late counts those of people).
 -- Units: business_date is the unit's date, decided_on the date of the decision that counts.
-with decisions as (
+with all_decisions as (
     select
         l.stage as rater_pool,
         l.market,
@@ -24,22 +25,42 @@ with decisions as (
         l.row_number
     from validated.valid_labels as l
     anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
-    where
-        l.business_date between $start_date and $end_date + $restate_days
-        and l.stage in ('production', 'calibration')
+    where l.stage in ('production', 'calibration')
+    union all
+    select
+        'model' as rater_pool,
+        p.market,
+        p.queue,
+        p.item_id,
+        p.replicate,
+        p.model_id as rater,
+        '' as vendor,
+        p.label,
+        p.prediction_id as label_id,
+        p.content_type,
+        '' as guideline_version,
+        p.business_date as decided_on,
+        p.predicted_at as decided_at,
+        p.file_name,
+        p.row_number
+    from validated.valid_predictions as p
+    where p.is_decision and p.model_kind = 'llm'
+),
+
+decisions as (
+    select d.*
+    from all_decisions as d
+    where d.decided_on between $start_date and $end_date + $restate_days
 ),
 
 earlier as (
     select
-        l.stage as rater_pool,
-        l.market,
-        l.queue,
-        l.item_id
-    from validated.valid_labels as l
-    anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
-    where
-        l.business_date < $start_date
-        and l.stage in ('production', 'calibration')
+        d.rater_pool,
+        d.market,
+        d.queue,
+        d.item_id
+    from all_decisions as d
+    where d.decided_on < $start_date
 ),
 
 market_units as (

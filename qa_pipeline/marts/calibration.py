@@ -1,0 +1,93 @@
+"""`marts.calibration`: agreement in a calibration session, and in production before and after it.
+
+Which sessions there were and what is compared belong here; the figures are `agreement`.
+"""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from qa_pipeline.config import Config
+from qa_pipeline.marts.agreement import figures_of
+from qa_pipeline.marts.differences import difference, together
+from qa_pipeline.marts.reading import Table, read_table
+from qa_pipeline.marts.records import Figures, constant
+from qa_pipeline.stats.jackknife import BoolArray
+from qa_pipeline.stats.windows import SESSION_DAYS, Windows, around_windows
+
+METRICS = ("percent_agreement", "krippendorff_alpha")
+COMMENT = (
+    "Calibration sessions: dates on which a market and queue had decisions of stage calibration. session_...: "
+    "agreement in the session (subject calibration). before_... and after_...: agreement of production in the "
+    f"{SESSION_DAYS} days before and after the date, for all annotators (subject production) and among each vendor's "
+    "own. change_...: after minus before (Zou and Donner 2008). Each as percent_agreement and krippendorff_alpha. "
+    "n_items and n_ratings of a change are those after."
+)
+
+
+def calibration_figures(
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config
+) -> list[tuple[Windows, list[Figures]]]:
+    """Figures of marts.calibration from `tallies.unit_patterns`, with the sessions they index; none without any."""
+    table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+    is_session = (
+        table.texts["rater_pool"].equal("calibration")[table.key] if len(table) else np.zeros(0, dtype=np.bool_)
+    )
+    if not is_session.any():
+        return []
+    dates = table.dates[is_session]
+    session, before, after = around_windows(dates, first=table.dates.min(), last=table.dates.max())
+    held = _held(table, is_session, session)
+    lots = {
+        name: _of_sessions(figures_of(table, config=config, windows=windows), held)
+        for name, windows in (("session", session), ("before", before), ("after", after))
+    }
+    figures = []
+    for metric in METRICS:
+        parts = {
+            name: together([each for each in lot if each.texts["metric"].names == (metric,)])
+            for name, lot in lots.items()
+        }
+        in_session = parts["session"].texts["subject"].equal("calibration")
+        figures.append(_named(parts["session"].where(in_session), f"session_{metric}"))
+        outside = {name: parts[name].where(_is_production(parts[name])) for name in ("before", "after")}
+        figures += [_named(found, f"{name}_{metric}") for name, found in outside.items()]
+        name = constant(f"change_{metric}", len(outside["after"].window))
+        figures.append(difference(outside["after"], outside["before"], metric=name, missing="no_comparison"))
+    return [(session, figures)]
+
+
+def _held(table: Table, is_session: BoolArray, sessions: Windows) -> set[tuple[int, str, str]]:
+    """(session, market, queue) that had decisions of stage calibration."""
+    market, queue = table.texts["market"], table.texts["queue"]
+    keys = table.key[is_session]
+    place = np.searchsorted(sessions.start, table.dates[is_session])
+    return {
+        (int(window), market.names[m], queue.names[q])
+        for window, m, q in zip(place, market.values[keys], queue.values[keys], strict=True)
+    }
+
+
+def _of_sessions(figures: list[Figures], held: set[tuple[int, str, str]]) -> list[Figures]:
+    """The rows of markets and queues that had a session on the date; no roll-ups."""
+    kept = []
+    for each in figures:
+        if each.texts["metric"].names[0] not in METRICS:
+            continue
+        market, queue = each.texts["market"], each.texts["queue"]
+        rows = zip(each.window.tolist(), market.values, queue.values, strict=True)
+        kept.append(
+            each.where(np.array([(w, market.names[m], queue.names[q]) in held for w, m, q in rows], dtype=np.bool_))
+        )
+    return kept
+
+
+def _is_production(figures: Figures) -> BoolArray:
+    is_pool = figures.texts["subject_kind"].equal("pool") & figures.texts["subject"].equal("production")
+    found: BoolArray = is_pool | figures.texts["subject_kind"].equal("vendor")
+    return found
+
+
+def _named(figures: Figures, metric: str) -> Figures:
+    return figures.with_texts(metric=constant(metric, len(figures.window)))

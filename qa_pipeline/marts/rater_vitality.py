@@ -1,0 +1,169 @@
+"""`marts.rater_vitality`: what an annotator or a vendor does to agreement: alpha with them minus alpha without.
+
+Taking a subject's ratings out of the sums belongs here; alpha is `stats.agreement`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from qa_pipeline.config import Config
+from qa_pipeline.contracts import REPLICATES
+from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, Rows, blocks, group_by, rows_by_key, summed
+from qa_pipeline.marts.pattern_sums import keys_by_cell, pattern_counts, production_cells, text_patterns
+from qa_pipeline.marts.patterns import SEPARATOR, CellScale, queue_scale
+from qa_pipeline.marts.reading import Codes, read_table
+from qa_pipeline.marts.records import JACKKNIFE, NO_METHOD, NO_REASON, REASONS, Figures, constant
+from qa_pipeline.stats.agreement import Patterns, alpha_of_coincidences
+from qa_pipeline.stats.agreement_intervals import degrees_of_few
+from qa_pipeline.stats.jackknife import (
+    MIN_UNITS,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    interval,
+    leave_one_out,
+    may_speak,
+    rarer_outcome,
+)
+from qa_pipeline.stats.windows import Windows
+
+METRIC = "vitality"
+COMMENT = (
+    "vitality: Krippendorff's alpha of a market and queue minus what it is without one annotator or vendor (their "
+    "ratings taken out, units left with one rating dropped). Below 0: agreement is better without them. subject_kind: "
+    "annotator, vendor. n_items: units that they rated together with others; n_ratings: their ratings on these. "
+    "Periods: week, all and the newest trailing_28d. Intervals: jackknife with 100 such units or more, 10 of them in "
+    "the rarer of full agreement and any disagreement, in 8 replicates."
+)
+
+
+def vitality_figures(
+    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+) -> list[Figures]:
+    """Figures of marts.rater_vitality from `tallies.rater_patterns` and `unit_patterns`; none when they are empty."""
+    units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+    raters = read_table(con, sql_root=sql_root, name="vitality_units", parameters={})
+    if not len(units) or not len(raters):
+        return []
+    of_units, of_raters = rows_by_key(units, windows), rows_by_key(raters, windows)
+    production = production_cells(units)
+    figures = []
+    for (market, queue), keys in keys_by_cell(raters, np.arange(raters.keys)).items():
+        scale = queue_scale(config, queue)
+        mine = production[market, queue]
+        texts = [units.texts["pattern"].names[code] for code in units.texts["pattern"].values[mine]]
+        own, others = (
+            [raters.texts[name].names[code] for code in raters.texts[name].values[keys]] for name in ("own", "others")
+        )
+        labels = scale.labels or tuple(sorted({label for text in (*texts, *own) for label in text.split(SEPARATOR)}))
+        everybody = _whole(of_units.of_keys(mine), text_patterns(texts, labels), windows)
+        both = text_patterns([SEPARATOR.join(filter(None, pair)) for pair in zip(own, others, strict=True)], labels)
+        subjects = _Subjects(
+            rows=of_raters.of_keys(keys),
+            groups=group_by(*(raters.texts[name].values[keys] for name in ("subject_kind", "subject"))),
+            kind=raters.texts["subject_kind"],
+            name=raters.texts["subject"],
+            removed=both.coincidences - text_patterns(others, labels).coincidences,
+            is_unanimous=both.is_unanimous,
+            own_ratings=np.array([float(text.count(SEPARATOR) + 1) for text in own]),
+        )
+        figures.append(_figures(subjects, everybody, scale.weights(labels), scale, windows, place=(market, queue)))
+    return figures
+
+
+@dataclass(frozen=True)
+class _Subjects:
+    """The annotators and vendors of one market and queue.
+
+    `groups` puts the keys of `rows` together by `kind` and `name`. Per key: `removed` `[keys, L, L]` coincidences that
+    go with the subject's ratings, `is_unanimous` whether all ratings of the unit are equal, `own_ratings` on a unit.
+    """
+
+    rows: Rows
+    groups: Groups
+    kind: Codes
+    name: Codes
+    removed: FloatArray
+    is_unanimous: BoolArray
+    own_ratings: FloatArray
+
+
+def _whole(rows: Rows, patterns: Patterns, windows: Windows) -> FloatArray:
+    """Coincidences of all raters together, `[W, 21, L, L]`."""
+    labels = patterns.ratings.shape[1]
+    counts = leave_one_out(pattern_counts(rows, len(patterns.ratings), windows))
+    return (counts @ patterns.coincidences.reshape(-1, labels * labels)).reshape(*counts.shape[:2], labels, labels)
+
+
+def _figures(
+    subjects: _Subjects,
+    everybody: FloatArray,
+    weights: FloatArray,
+    scale: CellScale,
+    windows: Windows,
+    *,
+    place: tuple[str, str],
+) -> Figures:
+    """A row for every window and subject that rated a unit together with others."""
+    is_ordinal, size = scale.kind == "ordinal", everybody.shape[-1] ** 2
+    alpha = alpha_of_coincidences(everybody, weights=weights, is_ordinal=is_ordinal)
+    count = len(subjects.groups)
+    parts = []
+    for first, stop in blocks(np.full(count, len(windows) * (REPLICATES + 1) * size), limit=BLOCK_ELEMENTS):
+        keys = np.flatnonzero((subjects.groups.group >= first) & (subjects.groups.group < stop))
+        rows = subjects.rows.of_keys(keys)
+        column = subjects.groups.group[keys][rows.key] - first
+        shape = (windows.slots, REPLICATES, stop - first)
+        flat = (rows.slot * REPLICATES + rows.replicate) * shape[2] + column
+        n = rows.numbers["unit_count"]
+
+        def tally(
+            per_key: FloatArray,
+            flat: IntArray = flat,
+            shape: tuple[int, ...] = shape,
+            n: FloatArray = n,
+            keys: IntArray = keys,
+            rows: Rows = rows,
+        ) -> FloatArray:
+            return windows.sums(summed(flat, n * per_key[keys][rows.key], shape=shape))
+
+        removed = np.stack([tally(cell) for cell in subjects.removed.reshape(len(subjects.removed), size).T], axis=-1)
+        gone = np.moveaxis(leave_one_out(np.moveaxis(removed, 1, -2)), -2, 1)
+        rest = everybody.reshape(len(windows), REPLICATES + 1, 1, size) - gone
+        without = alpha_of_coincidences(
+            rest.reshape(*rest.shape[:3], *everybody.shape[-2:]), weights=weights, is_ordinal=is_ordinal
+        )
+        units, unanimous = tally(np.ones(len(subjects.removed))), tally(subjects.is_unanimous.astype(np.float64))
+        ratings = tally(subjects.own_ratings).sum(axis=1)
+        parts.append((alpha[:, :, None] - without, units, unanimous, ratings))
+    statistics, units, unanimous, ratings = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    events, spread = rarer_outcome(unanimous, units - unanimous)
+    total = units.sum(axis=1)
+    found = interval(statistics, transform="identity", degrees=degrees_of_few(None, events=events))
+    given = may_speak(total, events, spread) & found.is_given
+    reason = np.where(total < MIN_UNITS, REASONS.index("too_few_items"), REASONS.index("too_few_disagreements"))
+    reason = np.where(np.isnan(statistics[:, 0]), REASONS.index("one_label_only"), reason)
+    window, subject = np.nonzero(total > 0)
+    rows_made = len(window)
+    kind, name = subjects.groups.parts
+    return Figures(
+        window=window,
+        texts={
+            "market": constant(place[0], rows_made),
+            "queue": constant(place[1], rows_made),
+            "subject_kind": Codes(values=kind[subject], names=subjects.kind.names),
+            "subject": Codes(values=name[subject], names=subjects.name.names),
+            "metric": constant(METRIC, rows_made),
+            "reference_kind": constant("", rows_made),
+        },
+        method=np.where(given, JACKKNIFE, NO_METHOD)[window, subject],
+        estimate=np.where(given, statistics[:, 0], np.nan)[window, subject],
+        low=np.where(given, found.low, np.nan)[window, subject],
+        high=np.where(given, found.high, np.nan)[window, subject],
+        n_items=total[window, subject],
+        n_ratings=ratings[window, subject],
+        reason=np.where(given, NO_REASON, reason)[window, subject],
+    )

@@ -1,0 +1,266 @@
+"""Marts about who causes disagreement: change, pairs, vitality, confused labels, habits, sessions.
+
+Every expected figure is recomputed from single ratings, by a peer library or by hand.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import combinations
+from typing import Any
+
+import duckdb
+import krippendorff
+import numpy as np
+import pytest
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from qa_pipeline.marts.build import build_marts
+from qa_pipeline_tests.tally_tables import (
+    SQL_ROOT,
+    MartRow,
+    by,
+    config,
+    empty_warehouse,
+    fill,
+    read_mart,
+)
+
+MONDAY = date(2026, 6, 1)
+LABELS = ("a", "b", "c")
+# Item -> annotator -> label.
+Ratings = Mapping[int, Mapping[str, str]]
+
+
+def _ratings(items: int, *, wrong: Mapping[str, float], seed: int = 1) -> dict[int, dict[str, str]]:
+    """Every annotator of `wrong` rates every item and is wrong, at random, in that share of cases."""
+    rng = np.random.default_rng(seed)
+    found: dict[int, dict[str, str]] = {}
+    for item in range(items):
+        truth = LABELS[rng.integers(3)]
+        found[item] = {
+            name: LABELS[rng.integers(3)] if rng.random() < share else truth for name, share in wrong.items()
+        }
+    return found
+
+
+def _tally(con: duckdb.DuckDBPyConnection, ratings: Ratings, *, vendors: Mapping[str, str], **texts: Any) -> None:
+    """Fill the tallies of agreement, naively, from single ratings."""
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item, of_item in ratings.items():
+        own = {"replicate": item % 20, "n": 1} | texts
+        joined = ",".join(sorted(of_item.values()))
+        rows["unit_patterns"].append(own | {"pattern": joined, "n_raters": len(of_item)})
+        for one, other in combinations(sorted(of_item), 2):
+            labels = {"label_a": of_item[one], "label_b": of_item[other]}
+            rows["pair_counts"].append(own | {"rater_a": one, "rater_b": other} | labels)
+        for kind, whose in (("annotator", {name: name for name in of_item}), ("vendor", vendors)):
+            for subject in {whose[name] for name in of_item}:
+                inside = sorted(label for name, label in of_item.items() if whose[name] == subject)
+                outside = sorted(label for name, label in of_item.items() if whose[name] != subject)
+                texts_of = {"own": ",".join(inside), "others": ",".join(outside)}
+                rows["rater_patterns"].append(own | {"subject_kind": kind, "subject": subject} | texts_of)
+    for table, found in rows.items():
+        fill(con, f"tallies.{table}", found)
+
+
+def _alpha(ratings: Ratings, *, without: Sequence[str] = (), merged: Mapping[str, str] | None = None) -> float:
+    """Krippendorff's nominal alpha from single ratings, by the package of that name."""
+    names = sorted({name for of_item in ratings.values() for name in of_item} - set(without))
+    merged = merged or {}
+    table = [
+        [
+            LABELS.index(merged.get(label, label)) if (label := of_item.get(name)) else np.nan
+            for of_item in ratings.values()
+        ]
+        for name in names
+    ]
+    return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))
+
+
+def _build(con: duckdb.DuckDBPyConnection) -> None:
+    build_marts(con, sql_root=SQL_ROOT, config=config({"hate": LABELS}))
+
+
+WRONG = {"ann": 0.1, "bea": 0.1, "cy": 0.6}
+VENDORS = {"ann": "v1", "bea": "v1", "cy": "v2"}
+
+
+@pytest.fixture(scope="module")
+def three() -> tuple[Ratings, duckdb.DuckDBPyConnection]:
+    """Three annotators on 400 items, one of whom guesses."""
+    ratings = _ratings(400, wrong=WRONG)
+    con = empty_warehouse()
+    _tally(con, ratings, vendors=VENDORS)
+    _build(con)
+    return ratings, con
+
+
+def test_vitality_is_alpha_minus_alpha_without(three: tuple[Ratings, duckdb.DuckDBPyConnection]) -> None:
+    """Stops the wrong sign and ratings left behind: equals alpha from single ratings, with and without the subject."""
+    ratings, con = three
+    rows = by(read_mart(con, "rater_vitality", period="all"), "subject_kind", "subject")
+    assert set(rows) == {("annotator", name) for name in WRONG} | {("vendor", "v1"), ("vendor", "v2")}
+    for (kind, subject), row in rows.items():
+        gone = [name for name in WRONG if subject in (name, VENDORS[name])]
+        if kind == "vendor" and subject == "v1":
+            assert row.reason == "one_label_only"  # One rater is left, so there is nothing to agree with.
+            continue
+        assert row.estimate == pytest.approx(_alpha(ratings) - _alpha(ratings, without=gone), abs=1e-12)
+        assert row.ci_low < row.estimate < row.ci_high
+        assert (row.n_items, row.n_ratings) == (400, 400)
+    assert rows["annotator", "cy"].ci_high < 0 < rows["annotator", "ann"].ci_low
+
+
+def test_pairs_have_cohens_kappa_and_their_mean(three: tuple[Ratings, duckdb.DuckDBPyConnection]) -> None:
+    """Stops any other kappa: equals statsmodels for each pair; the mean weighs shared items."""
+    ratings, con = three
+    rows = by(read_mart(con, "rater_pairs", period="all", metric="cohen_kappa"), "subject")
+    kappas = []
+    for one, other in combinations(WRONG, 2):
+        table = np.zeros((3, 3))
+        for of_item in ratings.values():
+            table[LABELS.index(of_item[one]), LABELS.index(of_item[other])] += 1
+        kappas.append(cohens_kappa(table).kappa)
+        row = rows[f"{one} & {other}"]
+        assert row.estimate == pytest.approx(kappas[-1], abs=1e-12)
+        assert row.n_items == 400
+        assert (row.subject_kind, row.method) == ("pair", "linearised")
+    (mean,) = read_mart(con, "rater_pairs", period="all", metric="cohen_kappa_mean")
+    assert mean.estimate == pytest.approx(np.mean(kappas), abs=1e-12)
+    assert (mean.subject_kind, mean.subject, mean.n_items) == ("pool", "production", 1200)
+    biases = read_mart(con, "rater_pairs", period="all", metric="bias_index")
+    assert all(0 <= row.ci_low <= row.estimate <= row.ci_high <= 1 for row in biases)
+
+
+def test_pairs_with_few_shared_items_are_left_out() -> None:
+    """Stops a kappa of 29 items."""
+    con = empty_warehouse()
+    _tally(con, _ratings(29, wrong={"ann": 0.2, "bea": 0.2}), vendors={"ann": "v1", "bea": "v1"})
+    _tally(con, _ratings(30, wrong={"ann": 0.2, "cy": 0.2}), vendors={"ann": "v1", "cy": "v1"})
+    _build(con)
+    rows = read_mart(con, "rater_pairs", period="all", metric="cohen_kappa")
+    assert [row.subject for row in rows] == ["ann & cy"]
+
+
+def test_merging_labels_gains_what_alpha_says(three: tuple[Ratings, duckdb.DuckDBPyConnection]) -> None:
+    """Stops a gain of other labels: equals alpha from single ratings with the two labels made one."""
+    ratings, con = three
+    gains = by(read_mart(con, "confusion_pairs", period="all", metric="alpha_gain_if_merged"), "subject")
+    shares = by(read_mart(con, "confusion_pairs", period="all", metric="share_of_disagreement"), "subject")
+    assert set(gains) == {"a / b", "a / c", "b / c"}
+    for name, row in gains.items():
+        one, other = name.split(" / ")
+        expected = _alpha(ratings, merged={other: one}) - _alpha(ratings)
+        assert row.estimate == pytest.approx(expected, abs=1e-12)
+        assert row.ci_low < row.estimate < row.ci_high
+    assert sum(row.estimate for row in shares.values()) == pytest.approx(1)
+
+
+def _weeks(con: duckdb.DuckDBPyConnection, *, share: Sequence[float], guideline: Sequence[str]) -> None:
+    """One Monday a week, with that share of 400 units agreeing, rated under that guideline."""
+    for week, (agreeing, version) in enumerate(zip(share, guideline, strict=True)):
+        same = round(400 * agreeing)
+        patterns = {"a,a": same // 2, "b,b": same - same // 2, "a,b": 400 - same}
+        rows = [
+            {"pattern": pattern, "n_raters": 2, "n": 1, "replicate": unit % 20, "guideline_version": version}
+            for pattern, n in patterns.items()
+            for unit in range(n)
+        ]
+        day = {"business_date": MONDAY + timedelta(days=7 * week)}
+        fill(con, "tallies.unit_patterns", [row | day for row in rows])
+
+
+def _changes(con: duckdb.DuckDBPyConnection, metric: str) -> list[MartRow]:
+    return read_mart(con, "agreement_change", market="AU", queue="hate", metric=metric)
+
+
+def test_a_week_is_compared_with_the_four_weeks_before_it() -> None:
+    """Stops a change from being seen late, or seen in its own baseline: 90 % for four weeks, then 75 %."""
+    con = empty_warehouse()
+    _weeks(con, share=[0.9, 0.9, 0.9, 0.9, 0.75], guideline=["g1"] * 5)
+    _build(con)
+    rows = _changes(con, "change_percent_agreement")
+    assert [row.period_start for row in rows] == [MONDAY + timedelta(days=7 * week) for week in range(5)]
+    assert rows[0].reason == "no_baseline"
+    assert [row.estimate for row in rows[1:]] == pytest.approx([0, 0, 0, -0.15])
+    assert rows[4].ci_high < 0 < rows[3].ci_high
+    assert {row.reference_kind for row in rows} == {"same_guideline"}
+    (own,) = read_mart(con, "agreement", period="week", market="AU", queue="hate", metric="percent_agreement")[4:]
+    # Zou and Donner: the lower end is the root of both distances, squared and added, below the difference.
+    before = _pooled_interval(con)
+    low = -0.15 - np.hypot(own.estimate - own.ci_low, before.ci_high - before.estimate)
+    assert rows[4].ci_low == pytest.approx(low, abs=0.01)
+
+
+def _pooled_interval(con: duckdb.DuckDBPyConnection) -> MartRow:
+    """The 28 days before the last week, as the newest trailing window but one week earlier shows them."""
+    rows = read_mart(con, "agreement", period="trailing_28d", market="AU", queue="hate", metric="percent_agreement")
+    return next(row for row in rows if row.period_end == MONDAY + timedelta(days=21))
+
+
+def test_a_new_guideline_is_told_apart() -> None:
+    """Stops a change of the rules from reading like a change of the raters."""
+    con = empty_warehouse()
+    _weeks(con, share=[0.9, 0.9, 0.7, 0.7, 0.7], guideline=["g1", "g1", "g2", "g2", "g2"])
+    _build(con)
+    kinds = [row.reference_kind for row in _changes(con, "change_krippendorff_alpha")]
+    # Before week 4 (counted from 0) most units of the four weeks before are g1 and g2 alike, two each: no break.
+    assert kinds == ["same_guideline", "same_guideline", "other_guideline", "other_guideline", "same_guideline"]
+
+
+def test_self_consistency_and_anchoring() -> None:
+    """Stops shown and hidden from being swapped: 90 of 100 equal when shown, 70 of 100 when hidden."""
+    con = empty_warehouse()
+    repeats = [{"is_same": place < 80, "n": 1, "replicate": place % 20} for place in range(100)]
+    fill(con, "tallies.repeat_counts", repeats)
+    suggested = [
+        {"is_shown": shown, "is_same": place < same, "n": 1, "replicate": place % 20}
+        for shown, same in ((True, 90), (False, 70))
+        for place in range(100)
+    ]
+    fill(con, "tallies.suggestion_counts", suggested)
+    fill(con, "tallies.label_counts", [{"n": 1}])
+    _build(con)
+    for kind, subject in (("rater_kind", "human"), ("vendor", "v1"), ("annotator", "a1")):
+        place = {"period": "all", "market": "AU", "queue": "hate", "subject_kind": kind, "subject": subject}
+        (row,) = read_mart(con, "self_consistency", **place)
+        assert (row.estimate, row.method, row.n_items) == (0.8, "wilson", 100)
+        (difference,) = read_mart(con, "anchoring", metric="anchoring", **place)
+        assert difference.estimate == pytest.approx(0.2)
+        # R. G. Newcombe (1998), method 10, which this is for two Wilson intervals: 0.0914 to 0.3047.
+        assert (difference.ci_low, difference.ci_high) == pytest.approx((0.0914, 0.3047), abs=2e-3)
+
+
+def test_a_session_is_compared_with_the_weeks_around_it() -> None:
+    """Stops the session's own day, or its own decisions, from entering before or after."""
+    con = empty_warehouse()
+    session = MONDAY + timedelta(days=10)
+    for days, share in ((-8, 0.1), (-3, 0.6), (0, 0.2), (2, 0.9), (8, 0.1)):
+        same = round(200 * share)
+        for pattern, n in (("a,a", same), ("a,b", 200 - same)):
+            rows = [{"pattern": pattern, "n_raters": 2, "n": 1, "replicate": unit % 20} for unit in range(n)]
+            fill(
+                con, "tallies.unit_patterns", [row | {"business_date": session + timedelta(days=days)} for row in rows]
+            )
+    own = {"rater_pool": "calibration", "business_date": session, "n_raters": 2}
+    fill(con, "tallies.unit_patterns", [own | {"pattern": "a,a", "n": 30}, own | {"pattern": "a,b", "n": 10}])
+    _build(con)
+    found = by(read_mart(con, "calibration", market="AU", queue="hate"), "metric")
+    assert found["session_percent_agreement"].estimate == pytest.approx(0.75)
+    assert found["before_percent_agreement"].estimate == pytest.approx(0.6)
+    assert found["after_percent_agreement"].estimate == pytest.approx(0.9)
+    change = found["change_percent_agreement"]
+    assert change.estimate == pytest.approx(0.3)
+    assert 0 < change.ci_low < 0.3 < change.ci_high
+    assert (change.period, change.period_start, change.subject) == ("day", session, "production")
+
+
+def test_marts_without_anything_to_say_say_so() -> None:
+    """Stops an empty table: without sessions, suggestions or repeated items there is a row with the reason."""
+    con = empty_warehouse()
+    fill(con, "tallies.unit_patterns", [{"pattern": "a,b", "n_raters": 2, "n": 5}])
+    _build(con)
+    for mart in ("calibration", "anchoring", "self_consistency", "rater_vitality", "rater_pairs"):
+        (row,) = read_mart(con, mart)
+        assert (row.market, row.queue, row.reason) == ("AU", "hate", "no_data"), mart

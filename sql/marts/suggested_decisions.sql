@@ -1,0 +1,18 @@
+-- Purpose: decisions on items with a suggested label, by whether it was shown and whether they equal it.
+-- Grain:   business_date x market x queue x rater x vendor x shown x outcome x replicate.
+-- Source:  tallies.suggestion_counts.
+-- Units:   unit_count = decisions; all weigh the same, so weight and weight_squared are 1e6 each.
+select
+    business_date,
+    market,
+    queue,
+    'human' as rater_kind,
+    rater,
+    vendor,
+    case when is_shown then 'shown' else 'hidden' end as suggestion,
+    case when is_same then 'same' else 'other' end as outcome,
+    replicate,
+    n as unit_count,
+    n * 1000000 as weight,
+    n * 1000000 as weight_squared
+from tallies.suggestion_counts
