@@ -18,7 +18,7 @@ from qa_pipeline.charts.sparkline import Point, sparkline
 from qa_pipeline.charts.trends import Span
 from qa_pipeline.charts.verdicts import ABSENT, MIN_ITEMS, NO_TARGET, TOTAL, Verdict, judge
 from qa_pipeline.config import Config
-from qa_pipeline.stats.jackknife import MIN_UNITS
+from qa_pipeline.stats.agreement_intervals import MIN_UNITS_LINEARISED
 
 SHOWN_DAYS = 84
 PERIODS = ("day", "week", "trailing_28d")
@@ -67,7 +67,7 @@ class Figure:
         if self.current.low is not None:
             return ""
         if self.measure is AGREEMENT and self.current.reason == "too_few_items":
-            return f"{words.count(self.current.n_items)} of {words.plural(MIN_UNITS, 'item')} needed"
+            return f"{words.count(self.current.n_items)} of {words.plural(MIN_UNITS_LINEARISED, 'item')} needed"
         return words.reason_text(self.current.reason)
 
     @property

@@ -14,6 +14,7 @@ _REASONS = {
     "expectation": "an expectation has no interval",
     "mixed_scales": "the queues use different scales",
     "no_baseline": "no 28 days before to compare with",
+    "no_comparison": "nothing to compare with",
     "no_data": "no data",
     "no_pairs": "no item was judged twice",
     "one_label_only": "only one label was used",

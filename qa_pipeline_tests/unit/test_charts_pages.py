@@ -238,10 +238,10 @@ def test_a_home_whose_files_are_all_in_quarantine(tmp_path: Path) -> None:
 
 
 def test_few_items_are_shown_as_not_enough_and_every_market_is_linked(tmp_path: Path) -> None:
-    """Stops "no item that two people labelled" over 40 such items, and an index that leads to no market."""
+    """Stops "no item that two people labelled" over 12 such items, and an index that leads to no market."""
     with labels_only_warehouse() as con:
         con.execute(
-            "update marts.agreement set n_items = 40, n_ratings = 80, ci_low = null, ci_high = null, "
+            "update marts.agreement set n_items = 12, n_ratings = 24, ci_low = null, ci_high = null, "
             "reason = 'too_few_items', estimate = case when metric = 'percent_agreement' then 0.8 end"
         )
         found = _write_config(con, tmp_path / "few", has_targets=True)
@@ -250,9 +250,9 @@ def test_few_items_are_shown_as_not_enough_and_every_market_is_linked(tmp_path: 
     index, market = found["index.html"], found["market-BR.html"]
     assert "Nothing is judged: no figure has enough data." in index.text
     assert _cells(index, "agreement") == {"not enough data": 25}
-    assert "40 of 100 items needed 80% of pairs agree" in index.text
+    assert "12 of 20 items needed 80% of pairs agree" in index.text
     assert "Defect rate and audited share : the feed reviews has not landed" in index.text
-    assert "40 of 100\u00a0items needed; 80% of pairs agree" in market.source
+    assert "12 of 20\u00a0items needed; 80% of pairs agree" in market.source
     assert "no market and queue has a decision audited at random, or an item" in none["index.html"].text
     for pages in (found, none):
         links = {attrs.get("href") for tag, attrs in pages["index.html"].elements if tag == "a"}
