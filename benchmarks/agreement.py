@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.contracts import REPLICATES
-from qa_pipeline.marts.pattern_sums import text_patterns
+from qa_pipeline.marts.patterns import text_patterns
 from qa_pipeline.settings import project_root
 from qa_pipeline.stats.agreement import krippendorff_alpha
 from qa_pipeline.stats.jackknife import interval, leave_one_out

@@ -10,7 +10,7 @@ import duckdb
 from qa_pipeline.marts.rates import RateRules, rate_figures
 from qa_pipeline.marts.reading import read_table
 from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import annotators, few_subjects
+from qa_pipeline.marts.subjects import subject_lots
 from qa_pipeline.stats.windows import Windows
 
 ANY_REFERENCE = "any"
@@ -36,9 +36,6 @@ def accuracy_figures(
         prefers_wilson=False,
     )
     return [
-        (windows, rate_figures(table, windows=windows, subjects=few_subjects(table), rules=rules)),
-        (
-            annotator_windows,
-            rate_figures(table, windows=annotator_windows, subjects=annotators(table), rules=rules),
-        ),
+        (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
+        for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows)
     ]

@@ -3,17 +3,15 @@
 Intervals, reasons and roll-ups of agreement belong here; the coefficients are `stats.agreement`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
-from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import ALL, CROSS, RollUp, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.patterns import MIXED, CellScale, queue_scale, read_patterns
-from qa_pipeline.marts.reading import Codes, Table, coded, read_table
+from qa_pipeline.marts.reading import Codes, Table, coded
 from qa_pipeline.marts.records import (
     JACKKNIFE,
     LINEARISED,
@@ -33,6 +31,7 @@ from qa_pipeline.stats.agreement_intervals import (
     MOVED_BY_PREVALENCE,
     Evidence,
     choose_interval,
+    combined_degrees,
     degrees_of_freedom,
 )
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
@@ -45,14 +44,17 @@ _JOINT = "\t"
 NEEDS_ONE_SCALE = WEIGHTED | {"krippendorff_alpha"}
 COMMENT = (
     "Agreement between raters. A unit is an item within a market and queue (CROSS: over all markets), on the date of "
-    "its first decision. percent_agreement, fleiss_kappa (generalised for varying raters), krippendorff_alpha "
-    "(nominal) and gwet_ac1 are over units with two ratings or more (prevalence of fleiss_kappa and gwet_ac1: all "
-    "units); percent_agreement_modal and fleiss_1971 over units with the commonest number of ratings. Market or queue "
+    "its first decision. subject_kind pool: production, calibration, model (LLM judges); vendor: among its own "
+    "annotators; model_version: against people. percent_agreement, fleiss_kappa (generalised for varying raters), "
+    "krippendorff_alpha (by the queue's scale; MASI for multi-select), gwet_ac1 and, by the scale's weights, "
+    "percent_agreement_weighted, fleiss_kappa_weighted and gwet_ac2 are over units with two ratings or more "
+    "(prevalence of kappa, AC1, AC2 and prevalence_index: all units); percent_agreement_modal and fleiss_1971 over "
+    "units with the commonest number of ratings. Market or queue "
     "ALL, and CROSS x ALL: the mean over market x queue cells weighted by their pairable ratings; names ending in "
     "_pooled throw the units together instead. n_items and n_ratings are those units and their ratings. Intervals: "
     "jackknife with 100 units or more, 10 of them in the rarer of full agreement and any disagreement, in 8 "
-    "replicates (kappa and alpha: and 5 in which two raters agree on a label other than the commonest); percent "
-    "agreement otherwise Wilson."
+    "replicates (kappa and alpha: and 5 in which two raters agree on a label other than the commonest); otherwise "
+    "Wilson for percent agreement, and with 20 units or more linearised for coefficients."
 )
 
 
@@ -84,18 +86,15 @@ class _Estimates:
 
 
 def agreement_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+    table: Table, *, config: Config, windows: Windows, metrics: Collection[str] = tuple(METRIC_BASIS)
 ) -> list[Figures]:
-    """Figures of marts.agreement from `tallies.unit_patterns`; none when the tally is empty."""
-    table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
-    return figures_of(table, config=config, windows=windows) if len(table) else []
+    """Figures of the `metrics` for every window, market x queue and subject, and their roll-ups; none without units.
 
-
-def figures_of(table: Table, *, config: Config, windows: Windows) -> list[Figures]:
-    """Figures of every metric, window, market x queue and subject, and their roll-ups; one Figures a metric and form.
-
-    `table` has the texts market, queue, rater_pool, subject and pattern, a replicate and unit_count.
+    `table` is `sql/marts/agreement_units.sql`: texts market, queue, rater_pool, subject and pattern, a replicate and
+    unit_count. One Figures a metric and form.
     """
+    if not len(table):
+        return []
     declared_names = (label.code for queue in config.taxonomy.queues.values() for label in queue.labels)
     patterns = read_patterns(table.texts["pattern"].names, labels=tuple(declared_names))
     units = Units(
@@ -115,6 +114,7 @@ def figures_of(table: Table, *, config: Config, windows: Windows) -> list[Figure
         windows=windows,
         scales=[scales[queue] for queue in own_queue],
         declared=declared[own_queue][None].astype(np.float64),
+        metrics=metrics,
     )
     figures = _cell_figures(base, suffix="")
     for places in other_places:
@@ -127,6 +127,7 @@ def figures_of(table: Table, *, config: Config, windows: Windows) -> list[Figure
             windows=windows,
             scales=[_common({base.scales[cell] for cell in cells}) for cells in members.lists()],
             declared=in_rollup.astype(np.float64),
+            metrics=metrics,
         )
         figures += _cell_figures(together, suffix="_pooled")
         figures += _stratified_figures(base, together, members)
@@ -185,10 +186,11 @@ def _members(base: CellSums, places: RollUp) -> _Members:
 
 def _cell_figures(cells: CellSums, *, suffix: str) -> list[Figures]:
     figures = []
-    for metric, basis in METRIC_BASIS.items():
+    for metric, statistics in cells.statistics.items():
+        basis = METRIC_BASIS[metric]
         evidence = _own_evidence(cells, basis)
         degrees = degrees_of_freedom(metric, evidence, effective_units=cells.effective_units[metric])
-        found = _Estimates(cells.ratings[basis][:, 0], cells.statistics[metric], cells.variance[metric], degrees)
+        found = _Estimates(cells.ratings[basis][:, 0], statistics, cells.variance[metric], degrees)
         figures.append(_figures(cells, found, evidence, metric=metric, suffix=suffix))
     return figures
 
@@ -200,8 +202,9 @@ def _own_evidence(cells: CellSums, basis: str) -> Evidence:
 
 def _stratified_figures(base: CellSums, rollups: CellSums, members: _Members) -> list[Figures]:
     figures = []
-    for metric, basis in METRIC_BASIS.items():
-        own, values, weights = _own_evidence(base, basis), base.statistics[metric], base.ratings[basis]
+    for metric, values in base.statistics.items():
+        basis = METRIC_BASIS[metric]
+        own, weights = _own_evidence(base, basis), base.ratings[basis]
         total = members.sum(weights[:, 0])
         squares = members.sum(divide(np.square(weights[:, 0]), own.total, otherwise=0))
         evidence = Evidence(
@@ -230,8 +233,8 @@ def _combined(
     share = np.square(held) * np.where(held > 0, variance, 0)
     total = members.sum(held)
     summed = members.sum(share)
-    together = divide(np.square(summed), members.sum(np.square(share) / degrees))
-    return divide(summed, np.square(total)), np.clip(np.nan_to_num(together, nan=1), 1, REPLICATES - 1)
+    together = combined_degrees(summed, members.sum(np.square(share) / degrees))
+    return divide(summed, np.square(total)), together
 
 
 def _unmixed(statistics: FloatArray, rollups: CellSums, metric: str) -> FloatArray:

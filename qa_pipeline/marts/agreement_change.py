@@ -9,10 +9,10 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
-from qa_pipeline.marts.agreement import figures_of
+from qa_pipeline.marts.agreement import agreement_figures
 from qa_pipeline.marts.cells import ALL
-from qa_pipeline.marts.differences import difference, together
-from qa_pipeline.marts.reading import Codes, read_table
+from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.windows import Windows
 
@@ -30,22 +30,21 @@ COMMENT = (
 
 
 def change_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+    con: duckdb.DuckDBPyConnection, table: Table, *, sql_root: Path, config: Config, windows: Windows
 ) -> list[tuple[Windows, list[Figures]]]:
-    """Figures of marts.agreement_change from `tallies.unit_patterns`, with the weeks that they index."""
-    table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+    """Figures of marts.agreement_change from units of agreement (see `agreement`), with the weeks that they index."""
     weeks = windows.of_period("week")
     if not len(table) or not len(weeks):
         return []
-    now = figures_of(table, config=config, windows=weeks)
-    before = _by_metric(figures_of(table, config=config, windows=weeks.baselines()))
+    now = agreement_figures(table, config=config, windows=weeks, metrics=METRICS)
+    before = _by_metric(agreement_figures(table, config=config, windows=weeks.baselines(), metrics=METRICS))
     breaks = _breaks(con, sql_root=sql_root, weeks=weeks)
     figures = []
     for each in now:
         metric = _metric(each)
         if metric in METRICS and metric in before:
             name = constant(f"change_{metric}", len(each.window))
-            found = difference(each, together(before[metric]), metric=name, missing="no_baseline")
+            found = difference(each, Figures.joined(before[metric]), metric=name, missing="no_baseline")
             figures.append(found.with_texts(reference_kind=_told_apart(found, breaks)))
     return [(weeks, figures)]
 

@@ -23,7 +23,7 @@ from qa_pipeline.marts import (
     rater_vitality,
 )
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
-from qa_pipeline.marts.reading import Codes, read_dates
+from qa_pipeline.marts.reading import Codes, read_dates, read_table
 from qa_pipeline.marts.records import NO_METHOD, REASONS, Figures, constant, mart_rows, write_mart
 from qa_pipeline.marts.score_drift import score_drift_figures
 from qa_pipeline.stats.windows import Windows, calendar_windows, summary_windows
@@ -109,21 +109,24 @@ def _figures(
     con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows, few: Windows
 ) -> dict[str, WindowedFigures]:
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
+    units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
     return {
-        "agreement": [(windows, agreement.agreement_figures(con, sql_root=sql_root, config=config, windows=windows))],
-        "agreement_change": agreement_change.change_figures(con, sql_root=sql_root, config=config, windows=windows),
+        "agreement": [(windows, agreement.agreement_figures(units, config=config, windows=windows))],
+        "agreement_change": agreement_change.change_figures(
+            con, units, sql_root=sql_root, config=config, windows=windows
+        ),
         "rater_pairs": [
             (few, rater_pairs.pair_figures(con, sql_root=sql_root, config=config, windows=few)),
         ],
         "rater_vitality": [
-            (few, rater_vitality.vitality_figures(con, sql_root=sql_root, config=config, windows=few)),
+            (few, rater_vitality.vitality_figures(con, units, sql_root=sql_root, config=config, windows=few)),
         ],
         "confusion_pairs": [
-            (few, confusion_pairs.confusion_figures(con, sql_root=sql_root, config=config, windows=few)),
+            (few, confusion_pairs.confusion_figures(units, config=config, windows=few)),
         ],
         "self_consistency": habits.consistency_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "anchoring": habits.anchoring_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
-        "calibration": calibration.calibration_figures(con, sql_root=sql_root, config=config),
+        "calibration": calibration.calibration_figures(units, config=config),
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "defect_rate": defect_rate.defect_rate_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "drift": [

@@ -3,15 +3,12 @@
 Which sessions there were and what is compared belong here; the figures are `agreement`.
 """
 
-from pathlib import Path
-
-import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
-from qa_pipeline.marts.agreement import figures_of
-from qa_pipeline.marts.differences import difference, together
-from qa_pipeline.marts.reading import Table, read_table
+from qa_pipeline.marts.agreement import agreement_figures
+from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.reading import Table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.jackknife import BoolArray
 from qa_pipeline.stats.windows import SESSION_DAYS, Windows, around_windows
@@ -26,11 +23,8 @@ COMMENT = (
 )
 
 
-def calibration_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config
-) -> list[tuple[Windows, list[Figures]]]:
-    """Figures of marts.calibration from `tallies.unit_patterns`, with the sessions they index; none without any."""
-    table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+def calibration_figures(table: Table, *, config: Config) -> list[tuple[Windows, list[Figures]]]:
+    """Figures of marts.calibration from units of agreement (see `agreement`), with the sessions; none without any."""
     is_session = (
         table.texts["rater_pool"].equal("calibration")[table.key] if len(table) else np.zeros(0, dtype=np.bool_)
     )
@@ -40,13 +34,13 @@ def calibration_figures(
     session, before, after = around_windows(dates, first=table.dates.min(), last=table.dates.max())
     held = _held(table, is_session, session)
     lots = {
-        name: _of_sessions(figures_of(table, config=config, windows=windows), held)
+        name: _of_sessions(agreement_figures(table, config=config, windows=windows, metrics=METRICS), held)
         for name, windows in (("session", session), ("before", before), ("after", after))
     }
     figures = []
     for metric in METRICS:
         parts = {
-            name: together([each for each in lot if each.texts["metric"].names == (metric,)])
+            name: Figures.joined([each for each in lot if each.texts["metric"].names == (metric,)])
             for name, lot in lots.items()
         }
         in_session = parts["session"].texts["subject"].equal("calibration")
@@ -73,8 +67,6 @@ def _of_sessions(figures: list[Figures], held: set[tuple[int, str, str]]) -> lis
     """The rows of markets and queues that had a session on the date; no roll-ups."""
     kept = []
     for each in figures:
-        if each.texts["metric"].names[0] not in METRICS:
-            continue
         market, queue = each.texts["market"], each.texts["queue"]
         rows = zip(each.window.tolist(), market.values, queue.values, strict=True)
         kept.append(

@@ -5,16 +5,14 @@ Merging labels in the sums belongs here; alpha is `stats.agreement`.
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.cells import CROSS, Rows, rows_by_key
-from qa_pipeline.marts.pattern_sums import pattern_counts, production_cells, text_patterns
-from qa_pipeline.marts.patterns import SEPARATOR, queue_scale
-from qa_pipeline.marts.reading import read_table
+from qa_pipeline.marts.pattern_sums import pattern_counts, production_cells
+from qa_pipeline.marts.patterns import labels_in, queue_scale, text_patterns
+from qa_pipeline.marts.reading import Table
 from qa_pipeline.marts.records import JACKKNIFE, NO_METHOD, NO_REASON, REASONS, WILSON, Figures, constant
 from qa_pipeline.stats.agreement import Patterns, alpha_of_coincidences
 from qa_pipeline.stats.agreement_intervals import degrees_of_few
@@ -52,11 +50,8 @@ class _Evidence:
     on_these: FloatArray
 
 
-def confusion_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
-) -> list[Figures]:
-    """Figures of marts.confusion_pairs from `tallies.unit_patterns`, pool production; none when it is empty."""
-    table = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+def confusion_figures(table: Table, *, config: Config, windows: Windows) -> list[Figures]:
+    """Figures of marts.confusion_pairs from the units of pool production (see `agreement`); none without units."""
     if not len(table):
         return []
     rows = rows_by_key(table, windows)
@@ -64,9 +59,8 @@ def confusion_figures(
     for (market, queue), keys in production_cells(table).items():
         if market == CROSS:
             continue
-        scale = queue_scale(config, queue)
         texts = [table.texts["pattern"].names[code] for code in table.texts["pattern"].values[keys]]
-        labels = scale.labels or tuple(sorted({label for text in texts for label in text.split(SEPARATOR)}))
+        labels = queue_scale(config, queue).order(labels_in(texts))
         figures += _cell(rows.of_keys(keys), text_patterns(texts, labels), labels, windows, place=(market, queue))
     return figures
 
@@ -77,7 +71,7 @@ def _cell(
     """Both metrics of every two labels that were ever given to one unit."""
     counts = pattern_counts(rows, len(patterns.ratings), windows)
     without, size = leave_one_out(counts), len(labels)
-    pairs = (without @ patterns.coincidences.reshape(-1, size * size)).reshape(*without.shape[:2], size, size)
+    pairs = patterns.sum_coincidences(without)
     alpha = alpha_of_coincidences(pairs, weights=np.eye(size), is_ordinal=False)
     total = pairs.sum(axis=(-2, -1)) - np.trace(pairs, axis1=-2, axis2=-1)
     disagrees = (patterns.is_pairable & ~patterns.is_unanimous).astype(np.float64)

@@ -11,7 +11,7 @@ from qa_pipeline.contracts import ERROR_CATEGORIES, SEVERITIES
 from qa_pipeline.marts.rates import RateRules, rate_figures
 from qa_pipeline.marts.reading import read_table
 from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import annotators, few_subjects
+from qa_pipeline.marts.subjects import subject_lots
 from qa_pipeline.stats.windows import Windows
 
 REFERENCE_KIND = "qa"
@@ -39,9 +39,6 @@ def defect_rate_figures(
     events |= {f"defect_rate_{name}": category.equal(name) for name in ERROR_CATEGORIES if name != "none"}
     rules = RateRules(events=events, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True)
     return [
-        (windows, rate_figures(table, windows=windows, subjects=few_subjects(table), rules=rules)),
-        (
-            annotator_windows,
-            rate_figures(table, windows=annotator_windows, subjects=annotators(table), rules=rules),
-        ),
+        (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
+        for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows)
     ]

@@ -48,25 +48,6 @@ def difference(now: Figures, before: Figures, *, metric: Codes, missing: str) ->
     )
 
 
-def together(parts: list[Figures]) -> Figures:
-    """Figures of several roll-ups as one; their texts are coded anew."""
-    return Figures(
-        window=np.concatenate([part.window for part in parts]),
-        texts={name: _joined([part.texts[name] for part in parts]) for name in parts[0].texts},
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("method", "estimate", "low", "high", "n_items", "n_ratings", "reason")
-        },
-    )
-
-
-def _joined(parts: list[Codes]) -> Codes:
-    names = tuple(sorted(set().union(*(part.names for part in parts))))
-    place = {name: index for index, name in enumerate(names)}
-    values = [np.array([place[name] for name in part.names], dtype=np.int64)[part.values] for part in parts]
-    return Codes(values=np.concatenate(values), names=names)
-
-
 def _matching(now: Figures, before: Figures) -> IntArray:
     """Row of `before` with the same window, market, queue and subject as each row of `now`; -1 where there is none."""
     rows = {key: row for row, key in enumerate(_keys(before))}

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from qa_pipeline.marts.differences import difference
-from qa_pipeline.marts.rates import RateRules, Subject, rate_figures
-from qa_pipeline.marts.reading import Table, read_table
+from qa_pipeline.marts.rates import RateRules, rate_figures
+from qa_pipeline.marts.reading import read_table
 from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import annotators, few_subjects
+from qa_pipeline.marts.subjects import subject_lots
 from qa_pipeline.stats.windows import Windows
 
 SHOWN, HIDDEN = "shown", "hidden"
@@ -42,7 +42,7 @@ def consistency_figures(
     )
     return [
         (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
-        for over, subjects in _lots(table, windows, annotator_windows)
+        for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows)
     ]
 
 
@@ -57,14 +57,10 @@ def anchoring_figures(
         prefers_wilson=True,
     )
     lots = []
-    for over, subjects in _lots(table, windows, annotator_windows):
+    for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows):
         figures = rate_figures(table, windows=over, subjects=subjects, rules=rules)
         lots.append((over, [each for rates in figures for each in (rates, _anchoring(rates))]))
     return lots
-
-
-def _lots(table: Table, windows: Windows, annotator_windows: Windows) -> list[tuple[Windows, tuple[Subject, ...]]]:
-    return [(windows, few_subjects(table)), (annotator_windows, annotators(table))]
 
 
 def _anchoring(rates: Figures) -> Figures:

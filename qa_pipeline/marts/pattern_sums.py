@@ -6,9 +6,7 @@ Picking keys and summing them belong here; statistics do not.
 import numpy as np
 
 from qa_pipeline.marts.cells import Rows, group_by
-from qa_pipeline.marts.patterns import SEPARATOR
 from qa_pipeline.marts.reading import Table
-from qa_pipeline.stats.agreement import Patterns
 from qa_pipeline.stats.jackknife import FloatArray, IntArray
 from qa_pipeline.stats.windows import Windows
 
@@ -27,16 +25,6 @@ def keys_by_cell(table: Table, keys: IntArray) -> dict[tuple[str, str], IntArray
     lists = np.split(keys[cells.order], cells.starts[1:])
     names = zip(*cells.parts, strict=True)
     return {(market.names[m], queue.names[q]): found for (m, q), found in zip(names, lists, strict=True)}
-
-
-def text_patterns(texts: list[str], labels: tuple[str, ...]) -> Patterns:
-    """One pattern for each text, in their order; an empty text has no rating."""
-    column = {label: index for index, label in enumerate(labels)}
-    ratings = np.zeros((len(texts), len(labels)))
-    for row, text in enumerate(texts):
-        for label in text.split(SEPARATOR) if text else ():
-            ratings[row, column[label]] += 1
-    return Patterns(ratings)
 
 
 def pattern_counts(rows: Rows, keys: int, windows: Windows) -> FloatArray:

@@ -4,6 +4,7 @@ Reading patterns and scales belongs here, once per distinct pattern; adding them
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -24,12 +25,15 @@ class CellScale:
 
     `labels` are the declared ones in the order of the scale and `values` their numbers; none of either for nominal and
     masi (multi-select) labels. `mixed` is a roll-up of queues whose scales differ: only what needs no scale is defined.
-    `weights` `[L, L]` are filled in for the labels of a cell (see `PatternTable.dense`).
     """
 
     kind: Literal["nominal", "ordinal", "interval", "ratio", "masi", "mixed"]
     labels: tuple[str, ...] = ()
     values: tuple[float, ...] = ()
+
+    def order(self, given: Iterable[str]) -> tuple[str, ...]:
+        """The labels of a cell in which these were `given`: all of a scale that has an order, else those alone."""
+        return self.labels or tuple(sorted(set(given)))
 
     def weights(self, labels: tuple[str, ...]) -> FloatArray:
         """Agreement weights `[L, L]` of `labels`, which must be the scale's own where it has any."""
@@ -68,19 +72,11 @@ class PatternTable:
         return {label: index for index, label in enumerate(self.label_names)}
 
     def dense(self, chosen: IntArray, *, scale: CellScale) -> tuple[IntArray, Patterns, FloatArray]:
-        """The labels of the `chosen` patterns (indices into `label_names`), their ratings, and the labels' weights.
-
-        A scale with an order keeps all of its labels, in that order; otherwise only labels that were given are there.
-        """
+        """The labels of the `chosen` patterns (indices into `label_names`), their ratings, and the labels' weights."""
         counted = [self.counted[index] for index in chosen]
-        labels = scale.labels or tuple(sorted(set().union(*counted)))
-        column = {label: index for index, label in enumerate(labels)}
-        ratings = np.zeros((len(counted), len(labels)))
-        for row, found in enumerate(counted):
-            for label, count in found.items():
-                ratings[row, column[label]] = count
+        labels = scale.order(set().union(*counted))
         known = np.array([self._place[label] for label in labels], dtype=np.int64)
-        return known, Patterns(ratings), scale.weights(labels)
+        return known, _dense(counted, labels), scale.weights(labels)
 
 
 def read_patterns(names: tuple[str, ...], *, labels: tuple[str, ...]) -> PatternTable:
@@ -90,5 +86,28 @@ def read_patterns(names: tuple[str, ...], *, labels: tuple[str, ...]) -> Pattern
     >>> dict(found.counted[0]), found.label_names
     ({'no': 1, 'yes': 2}, ('maybe', 'no', 'yes'))
     """
-    counted = tuple(Counter(name.split(SEPARATOR)) for name in names)
+    counted = tuple(_counted(name) for name in names)
     return PatternTable(counted=counted, label_names=tuple(sorted(set(labels).union(*counted))))
+
+
+def text_patterns(texts: Iterable[str], labels: tuple[str, ...]) -> Patterns:
+    """One pattern for each text, in their order; an empty text has no rating."""
+    return _dense([_counted(text) for text in texts], labels)
+
+
+def labels_in(texts: Iterable[str]) -> set[str]:
+    """Labels that the texts of some patterns name."""
+    return {label for text in texts for label in _counted(text)}
+
+
+def _counted(text: str) -> Counter[str]:
+    return Counter(text.split(SEPARATOR) if text else ())
+
+
+def _dense(counted: Sequence[Counter[str]], labels: tuple[str, ...]) -> Patterns:
+    column = {label: index for index, label in enumerate(labels)}
+    ratings = np.zeros((len(counted), len(labels)))
+    for row, found in enumerate(counted):
+        for label, count in found.items():
+            ratings[row, column[label]] = count
+    return Patterns(ratings)

@@ -11,18 +11,16 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.config import Config
-from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import Rows, group_by, rows_by_key, summed
 from qa_pipeline.marts.patterns import CellScale, queue_scale
 from qa_pipeline.marts.reading import Codes, Table, coded, read_table
 from qa_pipeline.marts.records import LINEARISED, NO_METHOD, NO_REASON, REASONS, Figures, constant
 from qa_pipeline.stats.agreement import Coefficient
-from qa_pipeline.stats.agreement_intervals import MIN_MINORITY_AGREEMENT, degrees_of_few
+from qa_pipeline.stats.agreement_intervals import MIN_MINORITY_AGREEMENT, combined_degrees, degrees_of_few
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, Transform, delta_interval, divide
 from qa_pipeline.stats.pairs import MIN_SHARED_ITEMS, bias_index, cohen_kappa, minority_agreement
 from qa_pipeline.stats.windows import Windows
 
-PEOPLE = "annotators"
 COMMENT = (
     "Agreement of two raters on the items that both rated, per market and queue. subject_kind pair: two annotators "
     f"(subject: their ids joined by ' & ') with {MIN_SHARED_ITEMS} shared items or more; model_pair: two LLM judges; "
@@ -125,7 +123,7 @@ def _dense(
 ) -> _Pairs:
     """Counts of one cell; `labels` and `pair` are those of the keys of `rows`."""
     texts = [[codes.names[value] for value in codes.values] for codes in labels]
-    names = scale.labels or tuple(sorted({*texts[0], *texts[1]}))
+    names = scale.order({*texts[0], *texts[1]})
     column = {label: index for index, label in enumerate(names)}
     first, second = (np.array([column[label] for label in found], dtype=np.int64) for found in texts)
     size = len(names)
@@ -161,9 +159,8 @@ def _mean(found: _Found) -> _Found:
     total = items.sum(axis=-1, keepdims=True)
     share = np.square(items) * np.where(found.is_enough, found.variance, 0)
     summed_share = share.sum(axis=-1, keepdims=True)
-    together = divide(np.square(summed_share), (np.square(share) / found.degrees).sum(axis=-1, keepdims=True))
     value = divide((items * np.where(found.is_enough, found.value, 0)).sum(axis=-1, keepdims=True), total)
-    degrees = np.clip(np.nan_to_num(together, nan=1), 1, REPLICATES - 1)
+    degrees = combined_degrees(summed_share, (np.square(share) / found.degrees).sum(axis=-1, keepdims=True))
     return _Found(value, divide(summed_share, np.square(total)), degrees, total > 0, total)
 
 

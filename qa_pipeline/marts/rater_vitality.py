@@ -12,9 +12,9 @@ import numpy as np
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, Rows, blocks, group_by, rows_by_key, summed
-from qa_pipeline.marts.pattern_sums import keys_by_cell, pattern_counts, production_cells, text_patterns
-from qa_pipeline.marts.patterns import SEPARATOR, CellScale, queue_scale
-from qa_pipeline.marts.reading import Codes, read_table
+from qa_pipeline.marts.pattern_sums import keys_by_cell, pattern_counts, production_cells
+from qa_pipeline.marts.patterns import SEPARATOR, CellScale, labels_in, queue_scale, text_patterns
+from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import JACKKNIFE, NO_METHOD, NO_REASON, REASONS, Figures, constant
 from qa_pipeline.stats.agreement import Patterns, alpha_of_coincidences
 from qa_pipeline.stats.agreement_intervals import degrees_of_few
@@ -41,10 +41,9 @@ COMMENT = (
 
 
 def vitality_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config, windows: Windows
+    con: duckdb.DuckDBPyConnection, units: Table, *, sql_root: Path, config: Config, windows: Windows
 ) -> list[Figures]:
-    """Figures of marts.rater_vitality from `tallies.rater_patterns` and `unit_patterns`; none when they are empty."""
-    units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+    """Figures of marts.rater_vitality from `tallies.rater_patterns` and `units` (see `agreement`); none without any."""
     raters = read_table(con, sql_root=sql_root, name="vitality_units", parameters={})
     if not len(units) or not len(raters):
         return []
@@ -58,7 +57,7 @@ def vitality_figures(
         own, others = (
             [raters.texts[name].names[code] for code in raters.texts[name].values[keys]] for name in ("own", "others")
         )
-        labels = scale.labels or tuple(sorted({label for text in (*texts, *own) for label in text.split(SEPARATOR)}))
+        labels = scale.order(labels_in((*texts, *own)))
         everybody = _whole(of_units.of_keys(mine), text_patterns(texts, labels), windows)
         both = text_patterns([SEPARATOR.join(filter(None, pair)) for pair in zip(own, others, strict=True)], labels)
         subjects = _Subjects(
@@ -93,9 +92,7 @@ class _Subjects:
 
 def _whole(rows: Rows, patterns: Patterns, windows: Windows) -> FloatArray:
     """Coincidences of all raters together, `[W, 21, L, L]`."""
-    labels = patterns.ratings.shape[1]
-    counts = leave_one_out(pattern_counts(rows, len(patterns.ratings), windows))
-    return (counts @ patterns.coincidences.reshape(-1, labels * labels)).reshape(*counts.shape[:2], labels, labels)
+    return patterns.sum_coincidences(leave_one_out(pattern_counts(rows, len(patterns.ratings), windows)))
 
 
 def _figures(

@@ -3,6 +3,7 @@
 The shape of a mart and its writing belong here; what the figures are does not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -59,6 +60,9 @@ KEY = tuple(COLUMNS)[:10]
 _TEXTS = ("market", "queue", "subject_kind", "subject", "metric", "reference_kind")
 
 
+_ARRAYS = ("window", "method", "estimate", "low", "high", "n_items", "n_ratings", "reason")
+
+
 @dataclass(frozen=True)
 class Figures:
     """Figures about to become mart rows, `[rows]` each; `window` indexes the windows they belong to.
@@ -78,16 +82,31 @@ class Figures:
 
     def where(self, chosen: BoolArray) -> "Figures":
         """The chosen rows."""
-        arrays = ("window", "method", "estimate", "low", "high", "n_items", "n_ratings", "reason")
         return replace(
             self,
             texts={name: codes.take(chosen) for name, codes in self.texts.items()},
-            **{name: getattr(self, name)[chosen] for name in arrays},
+            **{name: getattr(self, name)[chosen] for name in _ARRAYS},
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Figures"]) -> "Figures":
+        """The rows of several figures, one after the other; their texts are coded anew."""
+        return replace(
+            parts[0],
+            texts={name: _joined([part.texts[name] for part in parts]) for name in parts[0].texts},
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
         )
 
     def with_texts(self, **texts: Codes) -> "Figures":
         """The same rows with other texts."""
         return replace(self, texts=self.texts | texts)
+
+
+def _joined(parts: list[Codes]) -> Codes:
+    names = tuple(sorted(set().union(*(part.names for part in parts))))
+    place = {name: index for index, name in enumerate(names)}
+    values = [np.array([place[name] for name in part.names], dtype=np.int64)[part.values] for part in parts]
+    return Codes(values=np.concatenate(values), names=names)
 
 
 def constant(name: str, rows: int) -> Codes:

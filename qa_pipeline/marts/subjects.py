@@ -5,6 +5,14 @@ How a tally's rater columns become subjects belongs here; what is counted about 
 
 from qa_pipeline.marts.rates import Subject
 from qa_pipeline.marts.reading import Codes, Table
+from qa_pipeline.stats.windows import Windows
+
+
+def subject_lots(
+    table: Table, *, windows: Windows, annotator_windows: Windows
+) -> list[tuple[Windows, tuple[Subject, ...]]]:
+    """Windows of a mart of rates and whom it is about in each: annotators, being many, have windows of their own."""
+    return [(windows, few_subjects(table)), (annotator_windows, annotators(table))]
 
 
 def few_subjects(table: Table) -> tuple[Subject, ...]:

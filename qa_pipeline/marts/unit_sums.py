@@ -3,7 +3,7 @@
 Laying units out for `stats.agreement` belongs here; intervals, reasons and rows do not (see `agreement`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from qa_pipeline.marts.reading import Codes
 from qa_pipeline.stats import agreement as stats
 from qa_pipeline.stats.agreement import Coefficient, Patterns
 from qa_pipeline.stats.jackknife import FloatArray, IntArray, leave_one_out
-from qa_pipeline.stats.windows import Windows
+from qa_pipeline.stats.windows import Windows, running_sums
 
 # Metric -> the units that it is about: all with two ratings or more, or those with the modal number of ratings.
 METRIC_BASIS = {
@@ -106,8 +106,9 @@ def cell_sums(
     windows: Windows,
     scales: Sequence[CellScale],
     declared: FloatArray,
+    metrics: Collection[str],
 ) -> CellSums:
-    """Agreement of every cell of one roll-up, in the order of `cell_groups`.
+    """The `metrics` of every cell of one roll-up, in the order of `cell_groups`.
 
     `scales` are the cells'; `declared` `[W or 1, cells, labels]` is 1 where a label (as in the table's
     `label_names`) is declared in the cell.
@@ -128,15 +129,16 @@ def cell_sums(
             given = np.broadcast_to(declared[:, cell], (len(windows), declared.shape[-1]))[window]
             categories = _categories(counts.sum(axis=1), patterns, labels=labels, declared=given)
             made = _coefficients(patterns, scales[cell].kind, weights)
+            made = {metric: coefficient for metric, coefficient in made.items() if metric in metrics}
             _put(arrays, cell=cell, window=window, counts=counts, patterns=patterns, coefficients=made, q=categories)
     return CellSums(
         who=Codes(values=who, names=units.who.names),
         market=Codes(values=market, names=places.market.names),
         queue=Codes(values=queue, names=places.queue.names),
         scales=tuple(scales),
-        statistics={name: arrays.get("statistics", name, rows=(REPLICATES + 1,), fill=np.nan) for name in METRIC_BASIS},
-        variance={name: arrays.get("variance", name, rows=(), fill=np.nan) for name in METRIC_BASIS},
-        effective_units={name: arrays.get("effective_units", name, rows=(), fill=np.nan) for name in METRIC_BASIS},
+        statistics={name: arrays.get("statistics", name, rows=(REPLICATES + 1,), fill=np.nan) for name in metrics},
+        variance={name: arrays.get("variance", name, rows=(), fill=np.nan) for name in metrics},
+        effective_units={name: arrays.get("effective_units", name, rows=(), fill=np.nan) for name in metrics},
         ratings={name: arrays.get("ratings", name, rows=(REPLICATES + 1,), fill=0) for name in BASES},
         units={name: arrays.get("units", name, rows=(REPLICATES,), fill=0) for name in BASES},
         unanimous={name: arrays.get("unanimous", name, rows=(REPLICATES,), fill=0) for name in BASES},
@@ -147,8 +149,7 @@ def cell_sums(
 
 def _windows(daily: FloatArray, windows: Windows) -> Iterator[tuple[IntArray, FloatArray]]:
     """The windows that have any unit and their counts `[chosen, 20, P]`, in parts that fit in memory."""
-    running = np.zeros((daily.shape[0] + 1, *daily.shape[1:]))
-    np.cumsum(daily, axis=0, out=running[1:])
+    running = running_sums(daily)
     units = running.sum(axis=(1, 2))
     present = np.flatnonzero(units[windows.stop] > units[windows.first])
     size = max(1, BLOCK_ELEMENTS // (daily.shape[1] * daily.shape[2]))
@@ -171,7 +172,7 @@ def _put(
     window: IntArray,
     counts: FloatArray,
     patterns: Patterns,
-    coefficients: "dict[str, CoefficientOf]",
+    coefficients: dict[str, CoefficientOf],
     q: FloatArray,
 ) -> None:
     """Compute and store one cell; `counts` `[W, 20, P]` units per replicate and pattern."""

@@ -56,6 +56,11 @@ class Patterns:
         found: FloatArray = pairs * weight[:, None, None]
         return found
 
+    def sum_coincidences(self, counts: FloatArray) -> FloatArray:
+        """Coincidences `[..., L, L]` of `counts` `[..., P]` units per pattern."""
+        labels = self.ratings.shape[1]
+        return (counts @ self.coincidences.reshape(-1, labels * labels)).reshape(*counts.shape[:-1], labels, labels)
+
     def agreeing(self, weights: FloatArray) -> FloatArray:
         """Weighted share of a unit's pairs of ratings that agree, `[P]`; 0 where there is no pair."""
         agreeing = (self.coincidences * weights).sum(axis=(1, 2))
@@ -171,13 +176,12 @@ def krippendorff_alpha(counts: FloatArray, patterns: Patterns, *, weights: Float
     Computing Krippendorff's Alpha-Reliability; his 4 coders x 12 units give 0.743 nominal, 0.815 ordinal, 0.849
     interval, 0.797 ratio. NaN where there are no pairs or only one label.
     """
-    labels = patterns.ratings.shape[1]
-    of_pattern = patterns.coincidences.reshape(-1, labels * labels)
-    pairs = (counts @ of_pattern).reshape(*counts.shape[:-1], labels, labels)
+    pairs = patterns.sum_coincidences(counts)
     sums = _AlphaSums.of(pairs, weights=weights, is_ordinal=is_ordinal)
 
     def derivative() -> FloatArray:
         pairable = patterns.ratings * patterns.is_pairable[:, None]
+        of_pattern = patterns.coincidences.reshape(len(patterns.ratings), -1)
         one_observed = sums.distance.reshape(*counts.shape[:-1], -1) @ of_pattern.T
         one_expected = 2 * sums.reach @ pairable.T
         if is_ordinal:

@@ -15,6 +15,7 @@ from qa_pipeline.stats.jackknife import (
     Interval,
     Transform,
     delta_interval,
+    divide,
     interval,
     may_speak,
     rarer_outcome,
@@ -107,6 +108,17 @@ def degrees_of_few(
     )
     found = [np.nan_to_num(units / each, nan=1) for units, each in shares if units is not None]
     known: FloatArray = np.clip(np.minimum.reduce(found), 1, REPLICATES - 1)
+    return known
+
+
+def combined_degrees(variance: FloatArray, squares: FloatArray) -> FloatArray:
+    """Degrees of freedom of a sum of independent variances, 1 to 19.
+
+    `variance` is the sum, `squares` the sum of each part's square over its own degrees. Source: F. E. Satterthwaite
+    (1946), Biometrics Bulletin 2(6), 110-114.
+    """
+    together = divide(np.square(variance), squares)
+    known: FloatArray = np.clip(np.nan_to_num(together, nan=1), 1, REPLICATES - 1)
     return known
 
 

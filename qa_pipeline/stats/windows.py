@@ -62,17 +62,17 @@ class Windows:
 
     def sums(self, daily: FloatArray) -> FloatArray:
         """Sum `[S, ...]` additive counts over each window: `[W, ...]`. Exact below 2**53, whatever came before."""
-        running = _running(daily)
+        running = running_sums(daily)
         return running[self.stop] - running[self.first]
 
     def baseline_sums(self, daily: FloatArray) -> FloatArray:
         """Sum `[S, ...]` additive counts over the 28 days before each window: `[W, ...]`."""
-        running = _running(daily)
+        running = running_sums(daily)
         return running[self.baseline_stop] - running[self.baseline_first]
 
     def pair_sums(self, daily: FloatArray, *, window: IntArray, column: IntArray) -> FloatArray:
         """Sum `[S, replicate, column]` over chosen pairs of a window and a column: `[replicate, pairs]`."""
-        running = _running(daily)
+        running = running_sums(daily)
         pairs: FloatArray = running[self.stop[window], :, column] - running[self.first[window], :, column]
         return pairs.T
 
@@ -181,7 +181,8 @@ def _assemble(days: DateArray, spans: dict[str, tuple[DateArray, DateArray]]) ->
     )
 
 
-def _running(daily: FloatArray) -> FloatArray:
+def running_sums(daily: FloatArray) -> FloatArray:
+    """Sums of `[S, ...]` before each slot and after the last, `[S + 1, ...]`."""
     running = np.zeros((daily.shape[0] + 1, *daily.shape[1:]), dtype=np.float64)
     np.cumsum(daily, axis=0, out=running[1:])
     return running
