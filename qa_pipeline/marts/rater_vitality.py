@@ -11,7 +11,7 @@ import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import REPLICATES
-from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, Rows, blocks, group_by, rows_by_key, summed
+from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, Rows, blocks, group_by, rows_by_key
 from qa_pipeline.marts.pattern_sums import keys_by_cell, pattern_counts, production_cells
 from qa_pipeline.marts.patterns import SEPARATOR, CellScale, labels_in, queue_scale, text_patterns
 from qa_pipeline.marts.reading import Codes, Table, read_table
@@ -22,7 +22,6 @@ from qa_pipeline.stats.jackknife import (
     MIN_UNITS,
     BoolArray,
     FloatArray,
-    IntArray,
     interval,
     leave_one_out,
     may_speak,
@@ -95,6 +94,39 @@ def _whole(rows: Rows, patterns: Patterns, windows: Windows) -> FloatArray:
     return patterns.sum_coincidences(leave_one_out(pattern_counts(rows, len(patterns.ratings), windows)))
 
 
+def _block(
+    subjects: _Subjects,
+    chosen: range,
+    windows: Windows,
+    everybody: FloatArray,
+    weights: FloatArray,
+    *,
+    is_ordinal: bool,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Alpha without each of the `chosen` subjects `[W, 21, S]`, their units and unanimous ones, and their ratings.
+
+    Units `[W, 20, S]` per replicate, ratings `[W, S]`.
+    """
+    keys = np.flatnonzero((subjects.groups.group >= chosen.start) & (subjects.groups.group < chosen.stop))
+    rows = subjects.rows.of_keys(keys)
+    column = subjects.groups.group[keys][rows.key] - chosen.start
+    shape = (windows.slots, len(chosen))
+
+    def tally(per_key: FloatArray) -> FloatArray:
+        counted = rows.numbers["unit_count"] * per_key[keys][rows.key]
+        return windows.sums(rows.by_replicate(counted, column=column, shape=shape))
+
+    cells = subjects.removed.reshape(len(subjects.removed), -1).T
+    gone = np.stack([leave_one_out(tally(cell)) for cell in cells], axis=-1)
+    rest = everybody[:, :, None] - gone.reshape(*gone.shape[:3], *everybody.shape[-2:])
+    return (
+        alpha_of_coincidences(rest, weights=weights, is_ordinal=is_ordinal),
+        tally(np.ones(len(subjects.removed))),
+        tally(subjects.is_unanimous.astype(np.float64)),
+        tally(subjects.own_ratings).sum(axis=1),
+    )
+
+
 def _figures(
     subjects: _Subjects,
     everybody: FloatArray,
@@ -107,36 +139,13 @@ def _figures(
     """A row for every window and subject that rated a unit together with others."""
     is_ordinal, size = scale.kind == "ordinal", everybody.shape[-1] ** 2
     alpha = alpha_of_coincidences(everybody, weights=weights, is_ordinal=is_ordinal)
-    count = len(subjects.groups)
-    parts = []
-    for first, stop in blocks(np.full(count, len(windows) * (REPLICATES + 1) * size), limit=BLOCK_ELEMENTS):
-        keys = np.flatnonzero((subjects.groups.group >= first) & (subjects.groups.group < stop))
-        rows = subjects.rows.of_keys(keys)
-        column = subjects.groups.group[keys][rows.key] - first
-        shape = (windows.slots, REPLICATES, stop - first)
-        flat = (rows.slot * REPLICATES + rows.replicate) * shape[2] + column
-        n = rows.numbers["unit_count"]
-
-        def tally(
-            per_key: FloatArray,
-            flat: IntArray = flat,
-            shape: tuple[int, ...] = shape,
-            n: FloatArray = n,
-            keys: IntArray = keys,
-            rows: Rows = rows,
-        ) -> FloatArray:
-            return windows.sums(summed(flat, n * per_key[keys][rows.key], shape=shape))
-
-        removed = np.stack([tally(cell) for cell in subjects.removed.reshape(len(subjects.removed), size).T], axis=-1)
-        gone = np.moveaxis(leave_one_out(np.moveaxis(removed, 1, -2)), -2, 1)
-        rest = everybody.reshape(len(windows), REPLICATES + 1, 1, size) - gone
-        without = alpha_of_coincidences(
-            rest.reshape(*rest.shape[:3], *everybody.shape[-2:]), weights=weights, is_ordinal=is_ordinal
-        )
-        units, unanimous = tally(np.ones(len(subjects.removed))), tally(subjects.is_unanimous.astype(np.float64))
-        ratings = tally(subjects.own_ratings).sum(axis=1)
-        parts.append((alpha[:, :, None] - without, units, unanimous, ratings))
-    statistics, units, unanimous, ratings = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    sizes = np.full(len(subjects.groups), len(windows) * (REPLICATES + 1) * size)
+    parts = [
+        _block(subjects, range(first, stop), windows, everybody, weights, is_ordinal=is_ordinal)
+        for first, stop in blocks(sizes, limit=BLOCK_ELEMENTS)
+    ]
+    without, units, unanimous, ratings = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    statistics = alpha[:, :, None] - without
     events, spread = rarer_outcome(unanimous, units - unanimous)
     total = units.sum(axis=1)
     found = interval(statistics, transform="identity", degrees=degrees_of_few(None, events=events))
