@@ -5,7 +5,6 @@ are absent.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,27 +19,15 @@ from typing import TypeVar
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from qa_pipeline.instance import settle
 from qa_pipeline.settings import project_root
+from qa_pipeline_tests.browser.chrome import headless, needs_chromium
 from qa_pipeline_tests.small_home import kept_environment, land_blocked, small_days, write_small_home
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-CHROMEDRIVER = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
 DG = Path(sys.executable).with_name("dg")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1600,1200",
-)
 # The UI's start is mostly Python imports, which a busy machine makes slow.
 START_SECONDS = 240
 PAGE_SECONDS = 60
@@ -48,7 +35,7 @@ GROUPS = ["1_raw", "2_validated", "3_quarantine", "4_facts", "5_tallies", "6_mar
 Value = TypeVar("Value")
 
 pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="chromium or chromedriver is not installed"),
+    needs_chromium,
     pytest.mark.skipif(not DG.exists(), reason="Dagster's UI is not installed (pip install -e '.[ui]')"),
     pytest.mark.xdist_group("dagster_ui"),
 ]
@@ -110,13 +97,8 @@ def _wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> No
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    yield driver
-    driver.quit()
+    with headless(tmp_path_factory.mktemp("profile"), window="1600,1200") as driver:
+        yield driver
 
 
 def _wait(browser: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Value]) -> Value:

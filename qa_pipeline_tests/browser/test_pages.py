@@ -7,7 +7,6 @@ AXE_CORE naming an axe.min.js, accessibility is checked too.
 import base64
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,31 +14,18 @@ from typing import Any
 import duckdb
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from qa_pipeline.charts.pages import write_pages
+from qa_pipeline_tests.browser.chrome import headless, needs_chromium
 from qa_pipeline_tests.fake_draws import HOSTILE
 from qa_pipeline_tests.fake_marts import empty_warehouse, fake_config, fake_warehouse, labels_only_warehouse
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-CHROMEDRIVER = os.environ.get("CHROMEDRIVER") or shutil.which("chromedriver")
 AXE_CORE = os.environ.get("AXE_CORE")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,900",
-)
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="chromium or chromedriver is not installed")
+pytestmark = needs_chromium
 
 _UNDRAWN = "return [...document.querySelectorAll('.plot')].filter(plot => plot.dataset.drawn !== 'yes').length"
 
@@ -71,15 +57,10 @@ def _warehouse(name: str) -> duckdb.DuckDBPyConnection:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One headless browser with a fresh profile; logs its console and every request."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
+    logs = {"browser": "ALL", "performance": "ALL"}
+    with headless(tmp_path_factory.mktemp("profile"), window="1400,900", logs=logs) as driver:
+        driver.set_script_timeout(60)
+        yield driver
 
 
 def _open(browser: webdriver.Chrome, path: Path, *, scheme: str = "light", width: int = 1400) -> None:
