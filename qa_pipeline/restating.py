@@ -53,6 +53,8 @@ NODES: tuple[Node, ...] = (
     Node("tallies", "review_counts", reads=("reviews",)),
     Node("tallies", "appeal_counts", reads=("appeals",)),
 )
+# Views of schema facts that nodes may read. Nothing of them is stored, so they are never stale.
+VIEWS = ("decisions",)
 # Facts whose rows of a date are read for the same date: what reads them is stale where they were rebuilt.
 _SAME_DATE = frozenset({"ratings", "human_model", "repeats", "label_outcomes", "prediction_outcomes"})
 # This one reads ratings of other dates too; `staleness` marks it by the items that changed.
@@ -89,8 +91,8 @@ def ensure_tables(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> None:
     con.execute("create or replace temp table failing_labels (business_date date, row_id bigint)")
     fingerprints: dict[str, str] = {}
     for node in NODES:
-        select = sql_file(node.layer, node.name)
-        parts = [select.fingerprint, str(restate_days), *(fingerprints[name] for name in node.reads)]
+        text = sql_file(node.layer, node.name).text
+        parts = [text, *views_read(text).values(), str(restate_days), *(fingerprints[name] for name in node.reads)]
         if node.feed:
             parts.append(suite_fingerprint(cross_suite_path(node.feed)))
         fingerprints[node.name] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -100,9 +102,17 @@ def ensure_tables(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> None:
         changed = known.get(node.name) not in (None, fingerprints[node.name])
         if changed and node.layer != "ops":
             con.execute(f"drop table if exists {select.name}")
+        for view, text in views_read(select.text).items():
+            con.execute(f"create or replace view {view} as {text}")
         parameters = _parameters(select, date.min, date.min, restate_days)
         con.execute(f"create table if not exists {select.name} as select * from ({select.text}) limit 0", parameters)
     staleness.mark_changed_definitions(con, fingerprints)
+
+
+def views_read(text: str) -> dict[str, str]:
+    """Qualified name and SELECT of every view that a SQL text reads."""
+    views = [sql_file("facts", name) for name in VIEWS]
+    return {view.name: view.text for view in views if f"{view.name} " in text}
 
 
 def restate(

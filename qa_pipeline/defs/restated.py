@@ -13,7 +13,7 @@ import duckdb
 from qa_pipeline.defs import describing
 from qa_pipeline.defs.partitions import OWNERS, WRITER_POOL, Told, daily, run_date
 from qa_pipeline.defs.resources import Warehouse
-from qa_pipeline.restating import NODES, Node, RestateResult, cross_suite_path, restate
+from qa_pipeline.restating import NODES, Node, RestateResult, cross_suite_path, restate, views_read
 from qa_pipeline.suites import load_suite
 from qa_pipeline.warehouse import sql_file
 
@@ -40,10 +40,12 @@ def node_spec(node: Node, *, group: str) -> dg.AssetSpec:
         rules = load_suite(cross_suite_path(node.feed)).rules
         text += "\n".join(str(rule.kwargs.get("unexpected_rows_query", "")) for rule in rules)
         kinds.add("greatexpectations")
+    views = views_read(text)
+    text += "\n".join(views.values())
     read = describing.tables_read(text) | {(_layer(name), name) for name in node.reads}
     return dg.AssetSpec(
         node_key(node),
-        deps=[dg.AssetKey(list(table)) for table in sorted(read) if table != (node.layer, node.name)],
+        deps=[dg.AssetKey(list(table)) for table in sorted(read) if ".".join(table) not in {select.name, *views}],
         description=describing.sql_description(select),
         group_name=group,
         kinds=kinds,
