@@ -15,6 +15,7 @@ from qa_pipeline.contracts import FEEDS
 from qa_pipeline.defs.partitions import WRITER_POOL
 from qa_pipeline.defs.resources import Warehouse
 from qa_pipeline.marts.build import MARTS
+from qa_pipeline.restating import VIEWS
 from qa_pipeline.settings import Home, project_root
 
 GROUPS = ["1_raw", "2_validated", "3_quarantine", "4_facts", "5_tallies", "6_marts", "7_reports"]
@@ -51,9 +52,17 @@ def test_every_layer_of_every_feed_is_an_asset(specs: Sequence[dg.AssetSpec]) ->
     for layer in ("facts", "tallies", "ops"):
         files = {f"{layer}/{path.stem}" for path in (project_root() / "sql" / layer).glob("*.sql")}
         assert files
-        assert files == {key for key in keys if key.startswith(f"{layer}/")}
+        views = {f"{layer}/{name}" for name in VIEWS}
+        assert files - views == {key for key in keys if key.startswith(f"{layer}/")}
     assert {f"marts/{mart}" for mart in MARTS} == {key for key in keys if key.startswith("marts/")}
     assert {"reports/pages", "reports/published_warehouse"} <= keys
+
+
+def test_what_a_view_reads_is_upstream_of_its_readers(specs: Sequence[dg.AssetSpec]) -> None:
+    """Stops lineage that ends at a view, which is no asset."""
+    ratings = next(spec for spec in specs if spec.key.to_user_string() == "facts/ratings")
+    upstream = {dep.asset_key.to_user_string() for dep in ratings.deps}
+    assert upstream == {"validated/valid_labels", "validated/valid_predictions", "facts/rejected_labels"}
 
 
 def test_every_asset_says_what_it_is_and_whose(specs: Sequence[dg.AssetSpec]) -> None:
