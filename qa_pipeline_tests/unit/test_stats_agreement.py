@@ -277,15 +277,24 @@ def test_kappa_and_ac1_equal_a_loop_over_units(units: list[list[str]]) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(UNITS, st.permutations(LABELS), st.randoms(use_true_random=False))
 def test_order_and_names_mean_nothing(units: list[list[str]], names: list[str], random: np.random.Generator) -> None:
-    """Stops any dependence on the order of units or ratings or on what labels are called; no value is above 1."""
+    """Stops any dependence on the order of units or ratings or on what labels are called; no value is above 1.
+
+    What an interval is made of besides the replicates means nothing else either: variance, effective units and the
+    units that agree on a rarer label, two labels being equally common in many of these draws.
+    """
     renamed = dict(zip(LABELS, names, strict=True))
     other = [[renamed[label] for label in unit] for unit in units]
     random.shuffle(other)
     before, after = cell_of(units), cell_of(other)
     for coefficient in (_agreement, _fleiss, _alpha, lambda cell: _ac1(cell, 4)):
-        value = coefficient(before).value
-        assert value == pytest.approx(coefficient(after).value, abs=1e-9, nan_ok=True)
-        assert np.isnan(value) or value <= 1 + 1e-9
+        found, again = coefficient(before), coefficient(after)
+        assert found.value == pytest.approx(again.value, abs=1e-9, nan_ok=True)
+        assert np.isnan(found.value) or found.value <= 1 + 1e-9
+        for measure in (Coefficient.variance, Coefficient.effective_units):
+            theirs = measure(again, after[0])
+            assert measure(found, before[0]) == pytest.approx(theirs, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert minority_agreement(*before) == minority_agreement(*after)
+    assert modal_raters(*before) == modal_raters(*after)
 
 
 def test_stratified_lies_between_and_leaves_out_what_is_unknown() -> None:
