@@ -28,11 +28,10 @@ from qa_pipeline.config import (
     Taxonomy,
 )
 from qa_pipeline.marts.build import build_marts
-from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, MartRow, empty_warehouse, read_mart
+from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, MartRow, empty_warehouse, read_mart, tally_ratings
 
 Names = Mapping[str, str]
 MARTS = ("agreement", "agreement_change", "rater_pairs", "rater_vitality", "confusion_pairs")
-TALLIES = ("unit_patterns", "pair_counts", "rater_patterns")
 ANNOTATORS = {"ann": "v1", "bea": "v1", "cy": "v2", "dan": "v2"}
 MARKETS = ("AU", "GB")
 SCALES: dict[str, Scale] = {
@@ -44,17 +43,6 @@ SCALES: dict[str, Scale] = {
 }
 LABELS = ("a", "b", "c", "d")
 VALUES = (1.0, 2.0, 4.0, 8.0)
-FACTS = """
-create schema facts;
-create table facts.ratings (
-    business_date date, rater_pool varchar, market varchar, queue varchar, item_id varchar, replicate utinyint,
-    rater varchar, vendor varchar, label varchar, guideline_version varchar
-);
-create table facts.human_model (
-    business_date date, market varchar, queue varchar, item_id varchar, replicate utinyint, model_version varchar,
-    human_label varchar, model_label varchar, guideline_version varchar
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -108,14 +96,7 @@ def _config(world: _World) -> Config:
 def _marts(world: _World) -> dict[tuple[object, ...], MartRow]:
     """Rows of the marts by mart and key, from the ratings by the tallies' SQL."""
     with empty_warehouse() as con:
-        con.execute((SQL_ROOT / "prelude.sql").read_text(encoding="utf-8"))
-        con.execute(FACTS)
-        con.register("given", world.ratings)
-        con.execute("insert into facts.ratings by name select * from given")
-        dates = {"start_date": DAY, "end_date": DAY + timedelta(days=28)}
-        for tally in TALLIES:
-            select = (SQL_ROOT / "tallies" / f"{tally}.sql").read_text(encoding="utf-8")
-            con.execute(f"insert into tallies.{tally} by name {select}", dates)
+        tally_ratings(con, world.ratings)
         build_marts(con, sql_root=SQL_ROOT, config=_config(world))
         rows = {(mart, *_key(row)): row for mart in MARTS for row in read_mart(con, mart)}
         assert len(rows) == sum(con.execute(f"select count(*) from marts.{mart}").fetchall()[0][0] for mart in MARTS)
