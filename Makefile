@@ -1,6 +1,6 @@
 # Every target is a few commands that can also be typed; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test unit lint format types check bench study constraints clean
+.PHONY: help setup demo ui test unit lint format types check bench study fixtures constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -59,6 +59,10 @@ bench: $(STAMP) ## Time a night and agreement against their floors (about fiftee
 
 study: $(STAMP) ## Simulate how often intervals hold, and write docs/coverage.md (about ten minutes)
 	@$(BIN)/python -m benchmarks.coverage
+
+fixtures: $(STAMP) ## Ask irrCAC anew for the answers that tests compare with (it gets an environment of its own)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv run --quiet --no-project --script benchmarks/irrcac_fixtures.py
 
 constraints: $(STAMP) ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -27,6 +27,17 @@ from qa_pipeline.config import (
 SQL_ROOT = Path(__file__).resolve().parents[1] / "sql"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DAY = date(2026, 3, 2)
+FACTS = """
+create schema facts;
+create table facts.ratings (
+    business_date date, rater_pool varchar, market varchar, queue varchar, item_id varchar, replicate utinyint,
+    rater varchar, vendor varchar, label varchar, guideline_version varchar
+);
+create table facts.human_model (
+    business_date date, market varchar, queue varchar, item_id varchar, replicate utinyint, model_version varchar,
+    human_label varchar, model_label varchar, guideline_version varchar
+);
+"""
 _CELL = "business_date DATE, market VARCHAR, queue VARCHAR"
 TABLES = {
     "tallies.label_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, vendor VARCHAR, model_version VARCHAR, "
@@ -118,6 +129,23 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | Sequen
     con.register("frame", frame)
     con.execute(f"insert into {table} by name from frame")
     con.unregister("frame")
+
+
+def tally_ratings(
+    con: duckdb.DuckDBPyConnection, ratings: pd.DataFrame, human_model: pd.DataFrame | None = None
+) -> None:
+    """Fill the tallies of agreement by their own SQL, from rows of facts.ratings and facts.human_model."""
+    con.execute((SQL_ROOT / "prelude.sql").read_text(encoding="utf-8"))
+    con.execute(FACTS)
+    for table, rows in (("ratings", ratings), ("human_model", human_model)):
+        if rows is not None:
+            con.register("given", rows)
+            con.execute(f"insert into facts.{table} by name select * from given")
+            con.unregister("given")
+    dates = {"start_date": date.min, "end_date": date.max}
+    for tally in ("unit_patterns", "pair_counts", "rater_patterns"):
+        select = (SQL_ROOT / "tallies" / f"{tally}.sql").read_text(encoding="utf-8")
+        con.execute(f"insert into tallies.{tally} by name {select}", dates)
 
 
 def land(con: duckdb.DuckDBPyConnection, *days: date, feed: str = "labels", rows_validated: int = 1) -> None:

@@ -1,4 +1,6 @@
-"""What the UI shows of a mart: its worst queues with intervals and a line of the last days, and numbers to plot."""
+"""What the UI shows of a mart: its worst rows with intervals, of a figure of queues also a line of the last days, and
+numbers to plot.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +27,97 @@ class Headline:
     is_low_bad: bool
 
 
-# Marts about raters and labels have no one figure of a queue, so nothing of theirs stands here.
 HEADLINES = {
     "agreement": Headline("Krippendorff's alpha", "krippendorff_alpha", "pool", "", is_low_bad=True),
     "accuracy": Headline("accuracy of people", "accuracy", "rater_kind", "any", is_low_bad=True),
     "defect_rate": Headline("defect rate of people", "defect_rate", "rater_kind", "qa", is_low_bad=False),
     "drift": Headline("PSI of labels", "psi", "labels", "", is_low_bad=False),
+}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What to look at first in a mart about raters, labels or dates: the newest rows, the surest bad one first.
+
+    Surest by the end of the interval that is nearer to good: by the estimate, those with the fewest items would lead.
+    `shown` names the columns besides market, queue, estimate, interval and items, with their SQL. `days`: how long
+    before the newest period_end a row may end.
+    """
+
+    title: str
+    metric: str
+    period: str
+    subject_kinds: tuple[str, ...]
+    shown: dict[str, str]
+    is_low_bad: bool
+    days: int
+
+
+RANKINGS = {
+    "agreement_change": Ranking(
+        title="change of Krippendorff's alpha, surest falls first (newest week against the 28 days before)",
+        metric="change_krippendorff_alpha",
+        period="week",
+        subject_kinds=("pool",),
+        shown={"guideline": "replace(reference_kind, '_guideline', '')"},
+        is_low_bad=True,
+        days=0,
+    ),
+    "rater_vitality": Ranking(
+        title="vitality, surest drags on Krippendorff's alpha first (28 days)",
+        metric="vitality",
+        period="trailing_28d",
+        subject_kinds=("annotator", "vendor"),
+        shown={"who": "subject_kind || ' ' || subject"},
+        is_low_bad=True,
+        days=0,
+    ),
+    "confusion_pairs": Ranking(
+        title="alpha gained if two labels were one, surest first (28 days)",
+        metric="alpha_gain_if_merged",
+        period="trailing_28d",
+        subject_kinds=("label_pair",),
+        shown={"labels": "subject"},
+        is_low_bad=False,
+        days=0,
+    ),
+    "rater_pairs": Ranking(
+        title="Cohen's kappa of pairs, surest low first (28 days)",
+        metric="cohen_kappa",
+        period="trailing_28d",
+        subject_kinds=("pair", "model_pair", "model_version"),
+        shown={"pair": "case subject_kind when 'model_version' then 'people & ' else '' end || subject"},
+        is_low_bad=True,
+        days=0,
+    ),
+    # Of thousands of annotators the worst are there by chance, so these two are by vendor.
+    "self_consistency": Ranking(
+        title="self-consistency by vendor, surest low first (28 days)",
+        metric="self_consistency",
+        period="trailing_28d",
+        subject_kinds=("vendor",),
+        shown={"vendor": "subject"},
+        is_low_bad=True,
+        days=0,
+    ),
+    "anchoring": Ranking(
+        title="anchoring by vendor, surest high first (28 days)",
+        metric="anchoring",
+        period="trailing_28d",
+        subject_kinds=("vendor",),
+        shown={"vendor": "subject"},
+        is_low_bad=False,
+        days=0,
+    ),
+    "calibration": Ranking(
+        title="change of percent agreement after a session, surest falls first (28 days)",
+        metric="change_percent_agreement",
+        period="day",
+        subject_kinds=("pool",),
+        shown={"session": "period_end"},
+        is_low_bad=True,
+        days=27,
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "
@@ -64,6 +151,36 @@ def worst_queues(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
     ]
     columns = ("market", "queue", "estimate", "95 % interval", "items", f"last {_SPARK_DAYS} days")
     return {f"worst queues by {headline.title} (28 days)": rows_table(columns, table)}
+
+
+def worst_rows(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
+    """A table of the worst rows of a mart that has a ranking; empty when none of its newest rows has an interval."""
+    ranking = RANKINGS.get(name)
+    if ranking is None:
+        return {}
+    surest = "ci_high" if ranking.is_low_bad else "ci_low desc"
+    newest = (
+        "metric = $metric and period = $period and list_contains($kinds, subject_kind) and ci_low is not null "
+        "and market not in ('ALL', 'CROSS') and queue <> 'ALL'"
+    )
+    rows = con.execute(
+        f"select market, queue, {', '.join(ranking.shown.values())}, estimate, ci_low, ci_high, n_items "  # noqa: S608 - names of ours
+        f"from marts.{name} where {newest} and period_end + cast($days as integer) >= "
+        f"(select max(period_end) from marts.{name} where metric = $metric and period = $period) "
+        f"order by {surest}, market, queue, subject limit {_WORST_ROWS}",
+        {
+            "metric": ranking.metric,
+            "period": ranking.period,
+            "kinds": list(ranking.subject_kinds),
+            "days": ranking.days,
+        },
+    ).fetchall()
+    if not rows:
+        return {}
+    table = [
+        (*texts, round(estimate, 4), _interval(low, high), n_items) for *texts, estimate, low, high, n_items in rows
+    ]
+    return {ranking.title: rows_table(("market", "queue", *ranking.shown, "estimate", "95 % interval", "items"), table)}
 
 
 def floats_by_queue(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, float]:

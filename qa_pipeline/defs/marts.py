@@ -13,7 +13,7 @@ import duckdb
 
 from qa_pipeline import provenance
 from qa_pipeline.defs import describing
-from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues
+from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues, worst_rows
 from qa_pipeline.defs.partitions import MARTS_GROUP, OWNERS, WRITER_POOL, Told
 from qa_pipeline.defs.resources import Warehouse, Workspace
 from qa_pipeline.defs.synthetic import is_synthetic
@@ -157,6 +157,7 @@ def _materialization(con: duckdb.DuckDBPyConnection, *, name: str, rows: int) ->
             "dagster/row_count": rows,
             **({"newest day": newest.isoformat()} if newest else {}),
             **worst_queues(con, name),
+            **worst_rows(con, name),
             **floats_by_queue(con, name),
         },
     )

@@ -281,11 +281,21 @@ def modal_raters(counts: FloatArray, patterns: Patterns) -> FloatArray:
 def minority_agreement(counts: FloatArray, patterns: Patterns) -> FloatArray:
     """Units in which two raters or more agree on a label that is not the cell's commonest, `[...]`.
 
-    Under skew these few units carry kappa and alpha.
+    Under skew these few units carry kappa and alpha. Of labels that are equally common the one with the most such units
+    is left out, so that the count is never more than what is sure, whatever the labels are called.
     """
     agreed = counts @ ((patterns.ratings > 1) & patterns.is_pairable[:, None]).astype(np.float64)
-    commonest = (counts @ patterns.ratings).argmax(axis=-1)
-    rest: FloatArray = agreed.sum(axis=-1) - np.take_along_axis(agreed, commonest[..., None], axis=-1)[..., 0]
+    return besides_commonest(agreed, given=counts @ patterns.ratings)
+
+
+def besides_commonest(agreed: FloatArray, *, given: FloatArray) -> FloatArray:
+    """Sum of `agreed` `[..., L]` without the label `given` `[..., L]` most often; of several such, that agreed on most.
+
+    >>> besides_commonest(np.array([2.0, 5.0, 1.0]), given=np.array([9.0, 9.0, 3.0])).item()
+    3.0
+    """
+    is_commonest = given == given.max(axis=-1, keepdims=True)
+    rest: FloatArray = agreed.sum(axis=-1) - np.where(is_commonest, agreed, 0).max(axis=-1)
     return rest
 
 

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from qa_pipeline.stats.agreement import MIN_EXPECTED_GAP, Coefficient
+from qa_pipeline.stats.agreement import MIN_EXPECTED_GAP, Coefficient, besides_commonest
 from qa_pipeline.stats.jackknife import FloatArray, divide
 
 MIN_SHARED_ITEMS = 30
@@ -64,6 +64,4 @@ def bias_index(counts: FloatArray) -> Coefficient:
 def minority_agreement(counts: FloatArray) -> FloatArray:
     """Items on which both agree on a label that is not the commonest of the two, `[...]`."""
     agreed = np.diagonal(counts, axis1=-2, axis2=-1)
-    commonest = (counts.sum(axis=-1) + counts.sum(axis=-2)).argmax(axis=-1)
-    rest: FloatArray = agreed.sum(axis=-1) - np.take_along_axis(agreed, commonest[..., None], axis=-1)[..., 0]
-    return rest
+    return besides_commonest(agreed, given=counts.sum(axis=-1) + counts.sum(axis=-2))

@@ -10,7 +10,9 @@ import pytest
 from qa_pipeline import publishing, restating, warehouse
 from qa_pipeline.config import load_config
 from qa_pipeline.errors import HomeError, WarehouseError
-from qa_pipeline.settings import Home
+from qa_pipeline.marts.build import build_marts
+from qa_pipeline.settings import Home, project_root
+from qa_pipeline_tests.docs_recipes import recipes
 from qa_pipeline_tests.random_operation import write_config
 
 READER = """
@@ -36,6 +38,18 @@ def _publish(home: Home) -> Path:
         return publishing.publish(con, home)
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is published before anything has landed."""
+    home = Home(tmp_path_factory.mktemp("published") / "home")
+    write_config(home)
+    config = load_config(home)
+    with warehouse.working(home, config) as con:
+        restating.ensure_tables(con, restate_days=config.pipeline.restate_days)
+        build_marts(con, sql_root=project_root() / "sql", config=config)
+        return publishing.publish(con, home)
+
+
 def test_a_reader_in_another_process_neither_blocks_nor_is_blocked(home: Home) -> None:
     """Stops a publication that waits for readers, or changes what a reader sees half-way."""
     path = _publish(home)
@@ -54,6 +68,13 @@ def test_a_reader_in_another_process_neither_blocks_nor_is_blocked(home: Home) -
     with publishing.open_published(home) as con:
         assert con.execute("select taxonomy_version from config.settings").fetchall() == [("2",)]
     assert [entry.name for entry in path.parent.iterdir()] == ["warehouse.duckdb"]
+
+
+@pytest.mark.parametrize("title", list(recipes()))
+def test_recipes_of_the_docs_run_on_what_is_published(published: Path, title: str) -> None:
+    """Stops a recipe that names a table or column which only the tests' own tables have."""
+    with duckdb.connect(str(published), read_only=True) as con:
+        assert con.execute(recipes()[title]).description
 
 
 def test_what_is_published_is_commented_and_nothing_private_is_in_it(home: Home) -> None:

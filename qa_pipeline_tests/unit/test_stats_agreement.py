@@ -25,9 +25,7 @@ from qa_pipeline.stats.agreement import (
 )
 from qa_pipeline.stats.jackknife import FloatArray
 from qa_pipeline.stats.scales import Scale, agreement_weights, masi_weights
-
-Units = Sequence[Sequence[str]]
-Cell = tuple[FloatArray, Patterns]
+from qa_pipeline_tests.rating_cells import Cell, cell_of, gwet_standard_error
 
 # J. L. Fleiss (1971), table 1: 30 patients, 6 psychiatrists, five diagnoses (depression, personality disorder,
 # schizophrenia, neurosis, other). He reports kappa = 0.430.
@@ -41,13 +39,6 @@ FOUR_CODERS = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
 # K. Krippendorff, Reliability in Content Analysis, as the English Wikipedia's article on his alpha works it out: 3
 # coders x 15 units, nominal 0.691, interval 0.811.
 THREE_CODERS = (".....34121133.3", "1.213343.......", "..21344.21133.4")
-
-
-def cell_of(units: Units, labels: str | Sequence[str] | None = None) -> Cell:
-    """Units per pattern and the patterns, counted naively; labels in the order given, else sorted."""
-    known = sorted({label for unit in units for label in unit}) if labels is None else list(labels)
-    counted = Counter(tuple(unit.count(label) for label in known) for unit in units)
-    return np.array(list(counted.values()), dtype=np.float64), Patterns(np.array(list(counted), dtype=np.float64))
 
 
 def _weights(cell: Cell, scale: Scale = "nominal", values: Sequence[float] | None = None) -> FloatArray:
@@ -121,20 +112,10 @@ def test_gwet_raw_four_raters() -> None:
 
 @pytest.mark.parametrize(("name", "published"), [("ac1", 0.14295), ("fleiss", 0.15302)])
 def test_standard_errors_of_raw_four_raters(name: str, published: float) -> None:
-    """Stops a wrong linearisation: irrCAC's standard errors, after the one term in which Gwet differs is added.
-
-    Gwet takes the number of units with two ratings as given by chance as well: his pseudo-value of a unit adds
-    k (n / n' - 1) where it has two ratings and -k where it has one (n units, n' of them with two ratings, k the
-    coefficient). With many single ratings that term would swamp the rest, so the product leaves it out.
-    """
+    """Stops a wrong linearisation: irrCAC's standard errors, after the one term in which Gwet differs is added."""
     cell = cell_of(_four_coders())
-    counts, patterns = cell
     found = _ac1(cell, 5) if name == "ac1" else _fleiss(cell)
-    units = counts.sum()
-    pairable = (counts * patterns.is_pairable).sum()
-    chance = found.value * (units / pairable * patterns.is_pairable - 1) / units
-    published_form = Coefficient(found.value, lambda: found.influence + chance)
-    assert np.sqrt(published_form.variance(counts)) == pytest.approx(published, abs=5e-6)
+    assert gwet_standard_error(found, cell) == pytest.approx(published, abs=5e-6)
 
 
 COEFFICIENTS: dict[str, Callable[[Cell], Coefficient]] = {
@@ -296,15 +277,24 @@ def test_kappa_and_ac1_equal_a_loop_over_units(units: list[list[str]]) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(UNITS, st.permutations(LABELS), st.randoms(use_true_random=False))
 def test_order_and_names_mean_nothing(units: list[list[str]], names: list[str], random: np.random.Generator) -> None:
-    """Stops any dependence on the order of units or ratings or on what labels are called; no value is above 1."""
+    """Stops any dependence on the order of units or ratings or on what labels are called; no value is above 1.
+
+    What an interval is made of besides the replicates means nothing else either: variance, effective units and the
+    units that agree on a rarer label, two labels being equally common in many of these draws.
+    """
     renamed = dict(zip(LABELS, names, strict=True))
     other = [[renamed[label] for label in unit] for unit in units]
     random.shuffle(other)
     before, after = cell_of(units), cell_of(other)
     for coefficient in (_agreement, _fleiss, _alpha, lambda cell: _ac1(cell, 4)):
-        value = coefficient(before).value
-        assert value == pytest.approx(coefficient(after).value, abs=1e-9, nan_ok=True)
-        assert np.isnan(value) or value <= 1 + 1e-9
+        found, again = coefficient(before), coefficient(after)
+        assert found.value == pytest.approx(again.value, abs=1e-9, nan_ok=True)
+        assert np.isnan(found.value) or found.value <= 1 + 1e-9
+        for measure in (Coefficient.variance, Coefficient.effective_units):
+            theirs = measure(again, after[0])
+            assert measure(found, before[0]) == pytest.approx(theirs, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert minority_agreement(*before) == minority_agreement(*after)
+    assert modal_raters(*before) == modal_raters(*after)
 
 
 def test_stratified_lies_between_and_leaves_out_what_is_unknown() -> None:
