@@ -7,6 +7,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from qa_pipeline.marts.reading import coded
+from qa_pipeline.marts.verdicts import verdicts
+
 FIRST_DAY = date(2026, 9, 21)
 MARKETS = {"BR": "Brazil", "ID": "Indonesia", "JP": "Japan", "DE": "Germany", "US": "United States"}
 QUEUES = {"hate": "Hate speech", "spam": "Spam", "minors": "Minor safety", "nudity": "Nudity", "violence": "Violence"}
@@ -50,6 +53,13 @@ def coefficient(total: float, n: float) -> tuple[float | None, float | None, flo
         return value, None, None, "too_few_disagreements"
     half = 2.09 * 1.1 / math.sqrt(n)
     return value, math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half), None
+
+
+def fake_verdict(metric: str, low: float | None, high: float | None) -> str | None:
+    """The verdict that the marts give to such a row."""
+    ends = [np.array([np.nan if end is None else end]) for end in (low, high)]
+    found = verdicts(coded([metric]), low=ends[0], high=ends[1])
+    return None if found.values[0] < 0 else found.names[found.values[0]]
 
 
 class Draws:
@@ -187,6 +197,7 @@ class Draws:
                             int(n),
                             end > provisional_from,
                             reason,
+                            *((fake_verdict(metric, low, high),) if mart == "agreement" else ()),
                         )
                     )
         return found | {"drift": self._drift()}

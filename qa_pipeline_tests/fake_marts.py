@@ -10,21 +10,23 @@ from datetime import date, timedelta
 import duckdb
 import pandas as pd
 
-from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.charts.reading import MARTS, MartRow
 from qa_pipeline.config import Config
-from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws
+from qa_pipeline.marts.verdicts import VERDICT_MARTS
+from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws, fake_verdict
 
 _MART_COLUMNS = """
     period varchar, period_start date, period_end date, market varchar, queue varchar, subject_kind varchar,
     subject varchar, metric varchar, reference_kind varchar, method varchar, estimate double, ci_low double,
     ci_high double, n_items bigint, n_ratings bigint, is_provisional boolean, reason varchar
 """
+_MART_TABLES = "\n".join(
+    f"create table marts.{mart} ({_MART_COLUMNS}{', verdict varchar' if mart in VERDICT_MARTS else ''});"
+    for mart in MARTS
+)
 _DDL = f"""
 create schema marts; create schema tallies; create schema ops; create schema quarantine; create schema config;
-create table marts.agreement ({_MART_COLUMNS});
-create table marts.accuracy ({_MART_COLUMNS});
-create table marts.defect_rate ({_MART_COLUMNS});
-create table marts.drift ({_MART_COLUMNS});
+{_MART_TABLES}
 create table tallies.label_counts (
     business_date date, market varchar, queue varchar, replicate utinyint, rater_kind varchar, vendor varchar,
     model_version varchar, content_type varchar, guideline_version varchar, label varchar, n bigint
@@ -141,7 +143,7 @@ def mart_row(
     is_provisional: bool = False,
     reason: str | None = None,
 ) -> MartRow:
-    """One row as the pages read it, for tests that need no warehouse."""
+    """One row as the pages read it, for tests that need no warehouse; a coefficient is judged as the marts judge it."""
     length = {"day": 1, "week": 7, "trailing_28d": 28}.get(period, 1)
     last = end or start + timedelta(days=length - 1)
     return MartRow(
@@ -162,4 +164,5 @@ def mart_row(
         n_ratings=n,
         is_provisional=is_provisional,
         reason=reason,
+        verdict=fake_verdict(metric, low, high),
     )

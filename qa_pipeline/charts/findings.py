@@ -25,6 +25,7 @@ from qa_pipeline.charts.verdicts import (
     judge,
     reliability,
 )
+from qa_pipeline.marts.verdicts import NOT_ENOUGH
 
 
 def rate_text(row: MartRow) -> str:
@@ -106,8 +107,15 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
     title = f"People agree on {words.percent(observed.estimate, digits=0)} of pairs"
     if alpha is None or alpha.estimate is None:
         return title
-    verdict = reliability(alpha)
-    return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}" + (f": {verdict}" if verdict else "")
+    return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}{reliability_text(alpha)}"
+
+
+def reliability_text(row: MartRow) -> str:
+    """`: tentative`, or that there is not enough data for a verdict; empty without an interval, which says so itself."""
+    found = reliability(row)
+    if found is None or row.low is None:
+        return ""
+    return f": {'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
 
 
 def subjects_title(

@@ -384,6 +384,7 @@ def test_marts_of_nulls_give_reasons(tmp_path: Path) -> None:
                     True,
                     reason,
                 ]
+                row += ["not enough data"] if mart == "agreement" else []
                 con.execute(f"insert into marts.{mart} values ({', '.join('?' * len(row))})", row)
         pages = _write(con, tmp_path)
     page = _Page(next(path for path in pages if path.name == "market-BR.html"))
