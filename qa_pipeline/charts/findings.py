@@ -73,11 +73,13 @@ def above_since(points: Sequence[MartRow], *, target: float) -> date | None:
 
 
 def agreement_line(current: MartRow | None, *, target: float | None) -> str:
-    """One line under a queue's name: the newest 28 days' alpha and its target."""
+    """One line under a queue's name: the newest 28 days' alpha, its target and its verdict."""
     if current is None or current.estimate is None:
         return words.reason_text(current.reason if current else None)
     goal = "" if target is None else f", target {words.exact_coefficient(target)}"
-    return f"\u03b1 {alpha_text(current)}{goal}"
+    found = reliability(current)
+    mark = "" if found is None else f", {found.glyph}{words.NBSP}"
+    return f"\u03b1 {alpha_text(current)}{goal}{reliability_text(current, lead=mark)}"
 
 
 def agreement_title(
@@ -110,12 +112,12 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
     return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}{reliability_text(alpha)}"
 
 
-def reliability_text(row: MartRow) -> str:
-    """`: tentative`, or that there is not enough data for a verdict; empty without an interval, which says so itself."""
+def reliability_text(row: MartRow, *, lead: str = ": ") -> str:
+    """`: tentative`, or that there is not enough data for a verdict; empty without an interval."""
     found = reliability(row)
     if found is None or row.low is None:
         return ""
-    return f": {'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
+    return f"{lead}{'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
 
 
 def subjects_title(

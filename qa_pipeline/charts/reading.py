@@ -6,7 +6,7 @@ A table that is absent or empty gives no rows; the pages then say what is missin
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import duckdb
 
@@ -162,6 +162,9 @@ class GuidelineChange:
     version: str
 
 
+OfQueue = TypeVar("OfQueue", MartRow, Volume, GuidelineChange)
+
+
 class Reader:
     """Read-only look at a warehouse; remembers which tables there are."""
 
@@ -223,6 +226,14 @@ class Reader:
         """Days on which another guideline became the usual one."""
         found = self.rows(_GUIDELINES, needs=["tallies.label_counts"])
         return [GuidelineChange(*row) for row in found]
+
+
+def by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:
+    """Rows by their queue, in their order."""
+    found: dict[str, list[OfQueue]] = {}
+    for row in rows:
+        found.setdefault(row.queue, []).append(row)
+    return found
 
 
 def newest(rows: Iterable[MartRow], *, period: str = "trailing_28d") -> MartRow | None:

@@ -88,9 +88,9 @@ def reliability(row: MartRow | None) -> Verdict | None:
 
 
 def verdict_text(row: MartRow | None) -> str:
-    """`\u25b2 tentative`; empty for what is no coefficient."""
+    """`\u25b2 tentative` with a space that does not break; empty for what is no coefficient."""
     found = reliability(row)
-    return "" if found is None else f"{found.glyph} {found.word}"
+    return "" if found is None else f"{found.glyph}\u00a0{found.word}"
 
 
 def verdict_label(name: str, row: MartRow) -> str:
