@@ -1,14 +1,26 @@
 """Which two labels people confuse, how often, and what agreement would gain if they were one. Rows in, `Chart` out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qa_pipeline.charts import words
 from qa_pipeline.charts.agreement_rows import GAIN, SHARE
 from qa_pipeline.charts.intervals import Bar, across, interval_trace, label_axis, narrow_labels, scale_of
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
-from qa_pipeline.charts.theme import INK, LINE, WIDE_LABEL, Chart, Spec, Table, axis, layout, left_margin, note
+from qa_pipeline.charts.theme import (
+    INK,
+    LINE,
+    NARROW_LABEL,
+    WIDE_LABEL,
+    Chart,
+    Spec,
+    Table,
+    axis,
+    layout,
+    left_margin,
+    note,
+)
 from qa_pipeline.config import QueueConfig
 from qa_pipeline.marts.confusion_pairs import JOINT
 
@@ -42,7 +54,11 @@ def confusion_chart(rows: Sequence[MartRow], *, key: str, queue: QueueConfig | N
         return Chart(key, f"All disagreement is between {only.name}", QUESTION, "", None, reason, 0, None)
     shown = found[:PAIRS_SHOWN]
     spec = _spec(shown)
-    rest = f" {words.plural(len(found) - len(shown), 'pair')} more below." if len(found) > len(shown) else ""
+    rest = ""
+    if any(each.gain is None or each.gain.estimate is None for each in shown):
+        rest += " No mark: too few items with both for a gain."
+    if len(found) > len(shown):
+        rest += f" {words.plural(len(found) - len(shown), 'rarer pair is', 'rarer pairs are')} in the numbers."
     text = (
         "Newest 28 days with 95% intervals. Left: share of all disagreeing pairs of decisions. Right: what \u03b1 "
         "would gain if the two were one label; below 0 the line between them holds. A gain says that the line is "
@@ -60,6 +76,16 @@ def pair_name(subject: str, *, queue: QueueConfig | None) -> str:
     return JOINT.join(" + ".join(names[code] for code in side) for side in sides)
 
 
+def pair_label(name: str, *, limit: int) -> str:
+    """The name within `limit` characters, with some of both labels left so that two pairs do not look alike."""
+    one, joint, other = name.partition(JOINT)
+    if len(name) <= limit or not joint:
+        return name
+    room = limit - len(JOINT)
+    left = max(room - len(other), min(len(one), room // 2))
+    return f"{words.squeeze(one, limit=left)}{JOINT}{words.squeeze(other, limit=room - left)}"
+
+
 def _confusions(rows: Sequence[MartRow], *, queue: QueueConfig | None) -> list[Confusion]:
     gains = {row.subject: row for row in rows if row.metric == GAIN}
     shares = [row for row in rows if row.metric == SHARE and row.estimate is not None]
@@ -71,9 +97,9 @@ def _title(found: Sequence[Confusion]) -> str:
     """The commonest pair, or those that cannot be told from it; and the largest certain gain of a merger."""
     first = found[0]
     alike = [other.name for other in found if (other.share.high or 0.0) >= (first.share.low or 0.0)]
-    share = f"{words.percent(first.share.estimate, digits=0)} of disagreement is {first.name}"
+    share = f"{words.percent(first.share.estimate, digits=0)} of disagreement is over {first.name}"
     if len(alike) > 1:
-        share = f"Most disagreement is {words.join(alike, limit=3)}, not told apart"
+        share = f"Most disagreement is over {words.join(alike, limit=3)}, not told apart"
     gains = [
         (each.gain.estimate or 0.0, each)
         for each in found
@@ -91,11 +117,11 @@ def _title(found: Sequence[Confusion]) -> str:
 def _spec(shown: Sequence[Confusion]) -> Spec:
     """Two panels that share their labels, the commonest pair on top."""
     ordered = list(reversed(shown))
-    bars = [Bar(each.name, each.share, LINE, None) for each in ordered]
+    bars = [_bar(each) for each in ordered]
     gains = [(place, each.gain) for place, each in enumerate(ordered) if each.gain is not None]
     traces = [interval_trace(bar, place=place, text=words.percent) for place, bar in enumerate(bars)]
     traces += [
-        interval_trace(Bar(ordered[place].name, row, LINE, None), place=place, text=_signed, xaxis="x2")
+        interval_trace(replace(bars[place], row=row), place=place, text=_signed, xaxis="x2")
         for place, row in gains
         if row.estimate is not None
     ]
@@ -108,18 +134,30 @@ def _spec(shown: Sequence[Confusion]) -> Spec:
         "layout": layout(
             height=ROW_HEIGHT * len(bars) + 54,
             margin=(24, 14, 30, left_margin([bar.label for bar in bars], limit=WIDE_LABEL)),
-            xaxis=axis(domain=[0, 0.46], range=scale_of(shares, bounds=(0.0, 1.0)), tickformat=".0~%", nticks=4),
+            xaxis=axis(
+                domain=[0, 0.46], range=scale_of(shares, bounds=(0.0, 1.0)), tickformat=".0~%", nticks=3, tickangle=0
+            ),
             xaxis2=axis(
-                domain=[0.54, 1], range=scale_of(ends, bounds=(-1.0, 1.0)), tickformat="+.2~f", nticks=4, anchor="y"
+                domain=[0.54, 1],
+                range=scale_of(ends, bounds=(-1.0, 1.0)),
+                tickformat=".2~f",
+                nticks=3,
+                tickangle=0,
+                anchor="y",
             ),
             yaxis=label_axis(bars),
             shapes=[across(0.0, xref="x2")],
             annotations=[
-                note("Share of disagreement", x=0, xref="paper", **heads),
-                note("Gain of \u03b1 if merged", x=0.54, xref="paper", **heads),
+                note("Share", x=0, xref="paper", **heads),
+                note("Gain of \u03b1", x=0.54, xref="paper", **heads),
             ],
         ),
     }
+
+
+def _bar(each: Confusion) -> Bar:
+    narrow = pair_label(each.name, limit=NARROW_LABEL)
+    return Bar(pair_label(each.name, limit=WIDE_LABEL), each.share, LINE, None, name=each.name, narrow=narrow)
 
 
 def _signed(value: float | None) -> str:

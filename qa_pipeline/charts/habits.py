@@ -5,6 +5,8 @@ Rows in, sentences and tables out; no figure, because each is two or three numbe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
 
 from qa_pipeline.charts import words
 from qa_pipeline.charts.differences import FACT, HIGHER, LOWER, UNKNOWN, Sentence, difference_text, direction
@@ -13,6 +15,7 @@ from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import Table
 from qa_pipeline.charts.verdicts import WATCH
 from qa_pipeline.marts.habits import HIDDEN, SHOWN
+from qa_pipeline.stats.windows import SESSION_DAYS
 
 ALPHA, OBSERVED = "krippendorff_alpha", "percent_agreement"
 # What is missing everywhere in a market is said once: name, and what would bring it.
@@ -25,28 +28,35 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class Habits:
-    """A title, a sentence each for repeats, suggestions and the newest session, and the numbers behind them."""
+    """A title and question, a sentence each for repeats, suggestions and a session, and the numbers behind them."""
 
     title: str
+    question: str
     sentences: Sequence[Sentence]
     tables: Sequence[Table]
 
 
-def habits(*, repeats: Sequence[MartRow], suggestions: Sequence[MartRow], sessions: Sequence[MartRow]) -> Habits | None:
-    """What the marts self_consistency, anchoring and calibration say of one queue; None when they say nothing."""
+def habits(
+    *, repeats: Sequence[MartRow], suggestions: Sequence[MartRow], sessions: Sequence[MartRow], last: date
+) -> Habits | None:
+    """What the marts self_consistency, anchoring and calibration say of one queue; None when they say nothing.
+
+    `last` is the newest day.
+    """
     parts = [
-        (repeats, "repeats", _repeats, _repeat_table),
-        (suggestions, "suggestions", _suggestions, _suggestion_table),
-        (sessions, "calibration", _sessions, _session_table),
+        (repeats, "repeats", "Do people say the same again?", _repeats, _repeat_table),
+        (suggestions, "suggestions", "Do they lean on suggestions?", _suggestions, _suggestion_table),
+        (sessions, "calibration", "Does calibration help?", partial(_sessions, last=last), _session_table),
     ]
-    named = [name for rows, name, _, _ in parts if rows]
-    if not named:
+    filled = [part for part in parts if part[0]]
+    if not filled:
         return None
-    title = words.join(named)
+    title = words.join([name for _, name, *_ in filled])
     return Habits(
         title=title[0].upper() + title[1:],
-        sentences=[sentence(rows) for rows, _, sentence, _ in parts if rows],
-        tables=[table(rows) for rows, _, _, table in parts if rows],
+        question=" ".join(question for _, _, question, *_ in filled),
+        sentences=[sentence(rows) for rows, _, _, sentence, _ in filled],
+        tables=[table(rows) for rows, *_, table in filled],
     )
 
 
@@ -98,9 +108,9 @@ def _suggestions(rows: Sequence[MartRow]) -> Sentence:
     return Sentence(FACT, f"{text}: {moved}, no effect that the data can show.")
 
 
-def _sessions(rows: Sequence[MartRow]) -> Sentence:
+def _sessions(rows: Sequence[MartRow], *, last: date) -> Sentence:
     """The newest session that has a week on both sides: what changed, for all and for whom it surely did."""
-    rows = _newest_session(rows)
+    rows = _telling_session(rows, last=last)
     metric = _session_metric(rows)
     change = _first(rows, kind="pool", metric=f"change_{metric}")
     symbol = "\u03b1" if metric == ALPHA else "observed agreement"
@@ -123,10 +133,11 @@ def _sessions(rows: Sequence[MartRow]) -> Sentence:
     return Sentence(way if way in (LOWER, HIGHER) else FACT, f"{text}{clear}{more}.")
 
 
-def _newest_session(rows: Sequence[MartRow]) -> list[MartRow]:
-    """Rows of the newest session with a change that has an interval, else of the newest."""
+def _telling_session(rows: Sequence[MartRow], *, last: date) -> list[MartRow]:
+    """Rows of the newest session whose change has an interval and whose week after is over, as far as there is one."""
     given = [row.start for row in rows if row.metric.startswith("change_") and row.low is not None]
-    day = max(given or [row.start for row in rows])
+    over = [day for day in given if day + timedelta(days=SESSION_DAYS) <= last]
+    day = max(over or given or [row.start for row in rows])
     return [row for row in rows if row.start == day]
 
 

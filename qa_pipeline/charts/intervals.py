@@ -26,13 +26,18 @@ from qa_pipeline.charts.theme import (
 
 @dataclass(frozen=True)
 class Bar:
-    """One interval of a sorted list: its label (not yet escaped), row, colour role, target and whether it is hollow."""
+    """One interval of a sorted list: its label (not yet escaped), row, colour role, target and whether it is hollow.
+
+    `name` is the label in full where it was shortened with care, `narrow` what a phone shows in its place.
+    """
 
     label: str
     row: MartRow
     color: str
     target: float | None
     is_hollow: bool = False
+    name: str = ""
+    narrow: str = ""
 
 
 def intervals_spec(
@@ -73,7 +78,9 @@ def interval_trace(bar: Bar, *, place: int, text: Callable[[float | None], str],
     has_interval = row.low is not None
     few = ": not enough data" if bar.is_hollow else ""
     inside = f" ({text(row.low)} to {text(row.high)})" if has_interval else ""
-    hover = f"<b>{words.plot_text(words.short(bar.label, limit=60))}</b><br>{text(row.estimate)}{inside}<br>"
+    hover = (
+        f"<b>{words.plot_text(words.short(bar.name or bar.label, limit=80))}</b><br>{text(row.estimate)}{inside}<br>"
+    )
     return {
         "type": "scatter",
         "mode": "lines+markers" if has_interval else "markers",
@@ -102,7 +109,7 @@ def label_axis(bars: Sequence[Bar]) -> Spec:
 
 def narrow_labels(bars: Sequence[Bar]) -> Spec:
     """What `assets/pages.js` puts left of the plot on a phone."""
-    labels = [bar.label for bar in bars]
+    labels = [bar.narrow or bar.label for bar in bars]
     return {"left": left_margin(labels, limit=NARROW_LABEL), "ticktext": tick_texts(labels, limit=NARROW_LABEL)}
 
 

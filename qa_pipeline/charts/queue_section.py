@@ -111,6 +111,7 @@ def queue_section(
             repeats=rows.agreement.repeats.get(queue, []),
             suggestions=rows.agreement.suggestions.get(queue, []),
             sessions=rows.agreement.sessions.get(queue, []),
+            last=overview.span.last,
         ),
         # What a feed keeps away is said once, at the top of the page.
         missing=[

@@ -29,9 +29,9 @@ def vitality_chart(rows: Sequence[MartRow], *, key: str) -> Chart:
     annotators = [row for row in order if row.subject_kind == "annotator"]
     kept = {row.subject for row in annotators[:ANNOTATORS_SHOWN]}
     shown = [row for row in order if row.subject_kind == "vendor" or row.subject in kept]
-    bars = [Bar(rater(row), row, _color(row), None) for row in reversed(shown)]
+    bars = [Bar(rater(row), row, _color(row), None, narrow=row.subject) for row in reversed(shown)]
     spec = intervals_spec(
-        bars, lines=(0.0,), row_height=26, text=_signed, tickformat="+.2~f", bounds=(-1.0, 1.0), reach=0.1
+        bars, lines=(0.0,), row_height=26, text=_signed, tickformat=".2~f", bounds=(-1.0, 1.0), reach=0.1
     )
     return Chart(key, title, QUESTION, _note(rows, given, shown), spec, "", spec["layout"]["height"], _table(rows))
 
@@ -39,6 +39,10 @@ def vitality_chart(rows: Sequence[MartRow], *, key: str) -> Chart:
 def rater(row: MartRow) -> str:
     """`Vendor a`, or an annotator's pseudonym."""
     return f"Vendor {row.subject or '(no name)'}" if row.subject_kind == "vendor" else row.subject
+
+
+def _in_sentence(row: MartRow) -> str:
+    return f"vendor {row.subject or '(no name)'}" if row.subject_kind == "vendor" else row.subject
 
 
 def pulls_down(row: MartRow) -> bool:
@@ -59,7 +63,7 @@ def _title(given: Sequence[MartRow]) -> str:
     found = sorted((row for row in given if pulls_down(row)), key=lambda row: row.estimate or 0.0)
     if not found:
         return "Nobody pulls agreement down that the data can show"
-    return f"Agreement is better without {words.join([rater(row) for row in found])}"
+    return f"Agreement is better without {words.join([_in_sentence(row) for row in found])}"
 
 
 def _note(rows: Sequence[MartRow], given: Sequence[MartRow], shown: Sequence[MartRow]) -> str:
@@ -74,7 +78,7 @@ def _note(rows: Sequence[MartRow], given: Sequence[MartRow], shown: Sequence[Mar
     by_chance = f"; about {round(chance)} would be named by chance alone" if chance >= 1 else ""
     parts.append(f"{counted}{by_chance}.")
     if hidden > 0:
-        parts.append(f"The {words.plural(hidden, 'annotator')} who agree best are below only.")
+        parts.append(f"{words.plural(hidden, 'annotator')} with better agreement: in the numbers.")
     return " ".join(parts)
 
 

@@ -47,7 +47,7 @@ def whom_chart(rows: Sequence[MartRow], *, key: str, is_total: bool) -> Chart:
     shown = [row for row in found if row.estimate is not None]
     if not shown:
         return Chart(key, title, QUESTION, "", None, words.reason_text(people.reason if people else None), 0, None)
-    bars = [Bar(verdict_label(who(row), row), row, _color(row), None) for row in shown]
+    bars = [_bar(row) for row in shown]
     bars.sort(key=lambda bar: (bar.row.estimate or 0.0, bar.label))
     spec = intervals_spec(
         bars,
@@ -104,6 +104,12 @@ def _title(rows: Sequence[MartRow], *, people: MartRow | None, symbol: str) -> s
     if lower:
         return f"{title}; lower for certain: {words.join(lower)}"
     return f"{title}; nobody is lower for certain"
+
+
+def _bar(row: MartRow) -> Bar:
+    # The colour tells vendors and models apart where there is no room for a word.
+    narrow = verdict_label(who(row) if row.subject_kind == "pool" else row.subject, row)
+    return Bar(verdict_label(who(row), row), row, _color(row), None, narrow=narrow)
 
 
 def _color(row: MartRow) -> str:

@@ -50,8 +50,8 @@ def test_the_marts_of_coefficients_have_the_column() -> None:
     ways = {"spam": ("yes,yes", "no,no"), "hate": ("yes,yes", "no,yes", "no,no")}
     for queue, patterns in ways.items():
         for pattern in patterns:
-            rows = [{"queue": queue, "pattern": pattern, "n_raters": 2, "replicate": g, "n": 40} for g in range(20)]
-            fill(con, "tallies.unit_patterns", rows)
+            units = [{"queue": queue, "pattern": pattern, "n_raters": 2, "replicate": g, "n": 40} for g in range(20)]
+            fill(con, "tallies.unit_patterns", units)
     build_marts(con, sql_root=SQL_ROOT, config=config({queue: ["yes", "no"] for queue in ways}, markets=("AU",)))
     rows = read_mart(con, "agreement", market="AU", queue="hate", period="all", subject="production")
     found = {row.metric: row for row in rows}
