@@ -24,6 +24,8 @@ HOSTILE = {
     "queue_name": "<b>Hate</b> </script><script>alert(2)</script> & \"q\" 'x'",
     "vendor": "</script><script>alert(3)</script>",
     "version": '@line %{x} <a href="javascript:alert(4)">v{{ 7 * 7 }}</a>',
+    "label": "violating</script><a href='javascript:alert(9)'>l</a>",
+    "annotator": "<img src=x onerror=alert(10)>",
     "guideline": "<svg onload=alert(5)>",
     "file": "<iframe src=javascript:alert(6)>.csv",
     "message": "<script>alert(7)</script> at line 3",

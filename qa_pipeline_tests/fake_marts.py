@@ -13,6 +13,7 @@ import pandas as pd
 from qa_pipeline.charts.reading import MARTS, MartRow
 from qa_pipeline.config import Config
 from qa_pipeline.marts.verdicts import VERDICT_MARTS
+from qa_pipeline_tests.fake_agreement import agreement_marts
 from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws, fake_verdict
 
 _MART_COLUMNS = """
@@ -91,6 +92,15 @@ def fake_warehouse(*, days: int = 60, seed: int = 7, is_hostile: bool = False) -
     draws = Draws(days=days, seed=seed, is_hostile=is_hostile)
     for mart, rows in draws.marts().items():
         _insert(con, f"marts.{mart}", rows)
+    behind = agreement_marts(
+        last=draws.days[-1],
+        markets=draws.markets,
+        vendors=draws.vendors,
+        versions=draws.versions,
+        is_hostile=is_hostile,
+    )
+    for mart, rows in behind.items():
+        _insert(con, f"marts.{mart}", rows)
     _insert(con, "tallies.label_counts", draws.label_counts)
     _insert(con, "tallies.review_counts", draws.review_counts)
     for table, rows in draws.bookkeeping().items():
@@ -105,6 +115,9 @@ def labels_only_warehouse() -> duckdb.DuckDBPyConnection:
         "delete from marts.defect_rate",
         "delete from marts.accuracy",
         "delete from marts.drift where subject_kind <> 'labels'",
+        "delete from marts.agreement where subject_kind = 'model_version' or subject = 'model'",
+        "delete from marts.anchoring",
+        "delete from marts.calibration",
         "delete from tallies.review_counts",
         "delete from tallies.label_counts where rater_kind = 'model'",
         "delete from ops.ledger where feed <> 'labels'",

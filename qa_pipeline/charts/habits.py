@@ -102,9 +102,9 @@ def _suggestions(rows: Sequence[MartRow]) -> Sentence:
         return Sentence(UNKNOWN, f"{text}; not enough data for the difference.")
     moved = difference_text(effect, is_share=True)
     if way is HIGHER:
-        return Sentence(WATCH, f"{text}: {moved} when shown, so people lean on it.")
+        return Sentence(WATCH, f"{text}: {moved} when shown; if it is hidden at random, people lean on it.")
     if way is LOWER:
-        return Sentence(FACT, f"{text}: {moved} when shown, so people do not lean on it.")
+        return Sentence(FACT, f"{text}: {moved} when shown: no sign that people lean on it.")
     return Sentence(FACT, f"{text}: {moved}, no effect that the data can show.")
 
 

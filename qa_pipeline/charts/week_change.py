@@ -6,7 +6,6 @@ from datetime import date
 
 from qa_pipeline.charts import words
 from qa_pipeline.charts.differences import (
-    FACT,
     HIGHER,
     LOWER,
     NO_CHANGE,
@@ -21,7 +20,8 @@ from qa_pipeline.charts.whom import who
 from qa_pipeline.marts.agreement_change import OTHER
 
 # Sentences about vendors and models beside those about all people; the table has everybody.
-OTHERS_SHOWN = 4
+OTHERS_SHOWN = 3
+_PEOPLE = ("pool", "production")
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,16 @@ def week_change(
     `rows_by_queue` are `marts.agreement_change` rows of alpha; `names` are the queues in the order of the page.
     """
     rows = [row for queue in names for row in rows_by_queue.get(queue, ()) if who(row)]
-    people = [row for row in rows if row.subject == "production" and row.subject_kind == "pool"]
+    people = [row for row in rows if (row.subject_kind, row.subject) == _PEOPLE]
     if not people:
         return None
     week = _week(people)
     rows, people = ([row for row in found if row.start == week] for found in (rows, people))
-    others = [row for row in rows if row not in people and direction(row) in (LOWER, HIGHER)]
-    others.sort(key=lambda row: (row.estimate or 0.0, names[row.queue], row.subject))
+    others = [row for row in rows if (row.subject_kind, row.subject) != _PEOPLE]
     judged = sum(row.low is not None for row in rows)
     return WeekChange(
         title=_title(people, names=names, week=week),
-        sentences=[*_sentences(people, names=names), *_moved_others(others, names=names)],
+        sentences=[*_sentences(people, names=names), *_others(others, names=names)],
         caption=_caption(week, last=last, judged=judged, is_open=people[0].end > last),
         table=_table(rows, names=names, week=week),
     )
@@ -86,7 +85,7 @@ def _title(people: Sequence[MartRow], *, names: Mapping[str, str], week: date) -
 
 
 def _sentences(people: Sequence[MartRow], *, names: Mapping[str, str]) -> list[Sentence]:
-    found = [_moved(row, names=names, name="") for row in people if direction(row) in (LOWER, HIGHER)]
+    found = [_moved(row, name=names[row.queue]) for row in people if direction(row) in (LOWER, HIGHER)]
     found.sort(key=lambda sentence: sentence.verdict.rank)
     for way, lead in ((NO_CHANGE, "No change that the data can show"), (UNKNOWN, "Not enough data")):
         rows = [row for row in people if direction(row) is way]
@@ -104,27 +103,33 @@ def _quiet(row: MartRow, *, name: str) -> str:
     return f"{name} {difference_text(row, is_share=False)}{guideline}"
 
 
-def _moved_others(others: Sequence[MartRow], *, names: Mapping[str, str]) -> list[Sentence]:
-    """Vendors and models that moved, the largest fall first; those without a sentence are counted."""
-    found = [_moved(row, names=names, name=who(row)) for row in others[:OTHERS_SHOWN]]
-    hidden = len(others) - len(found)
-    if hidden:
-        more = words.plural(hidden, "more vendor or model", "more vendors and models")
-        found.append(Sentence(FACT, f"{more} moved: see the numbers."))
-    return found
-
-
-def _moved(row: MartRow, *, names: Mapping[str, str], name: str) -> Sentence:
+def _moved(row: MartRow, *, name: str) -> Sentence:
     """`Hate speech: alpha is 0.08 lower (0.03-0.13) than in the four weeks before.`"""
     way = direction(row)
-    ends = sorted(abs(end) for end in (row.low or 0.0, row.high or 0.0))
     size = words.coefficient(abs(row.estimate or 0.0))
-    inside = words.coefficient_range(*ends)
-    whose = f"{names[row.queue]}, {name}" if name else names[row.queue]
-    text = f"{whose}: \u03b1 is {size} {way.word} ({inside}) than in the four weeks before"
+    inside = words.coefficient_range(*sorted(abs(end) for end in (row.low or 0.0, row.high or 0.0)))
+    text = f"{name}: \u03b1 is {size} {way.word} ({inside}) than in the four weeks before"
     if row.reference_kind == OTHER:
         text += ", most of which was decided under another guideline: the change may be the guideline\u2019s"
     return Sentence(way, f"{text}.")
+
+
+def _others(rows: Sequence[MartRow], *, names: Mapping[str, str]) -> list[Sentence]:
+    """Vendors and models that moved, the largest move first, one sentence a direction."""
+    found = []
+    for way, verb in ((LOWER, "Lower"), (HIGHER, "Higher")):
+        moved = sorted(
+            (row for row in rows if direction(row) is way),
+            key=lambda row: (-abs(row.estimate or 0.0), names[row.queue], row.subject),
+        )
+        texts = [
+            f"{names[row.queue]}, {who(row)} {difference_text(row, is_share=False)}" for row in moved[:OTHERS_SHOWN]
+        ]
+        if len(moved) > len(texts):
+            texts.append(f"{len(moved) - len(texts)} more in the numbers")
+        if moved:
+            found.append(Sentence(way, f"{verb} by vendor or model: {'; '.join(texts)}."))
+    return found
 
 
 def _caption(week: date, *, last: date, judged: int, is_open: bool) -> str:
