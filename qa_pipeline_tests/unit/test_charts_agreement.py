@@ -252,21 +252,20 @@ def test_habits_say_what_is_certain() -> None:
     found = habits(repeats=repeats, suggestions=suggestions, sessions=sessions, last=LAST)
     assert found is not None
     assert found.title == "Repeats, suggestions and calibration"
-    assert [line.text for line in found.sentences] == [
-        (
-            "An item that came back to the same person got the same label in 90.0% (87.0\u201393.0%) of 120\u00a0cases; "
-            "less often for Vendor x, 70.0% (67.0\u201373.0%)."
-        ),
-        (
-            "With the suggestion shown 90.0% (87.0\u201393.0%) decided as suggested, with it hidden 80.0% "
-            "(77.0\u201383.0%): +10.0\u00a0pt (+7.0 to +13.0\u00a0pt) when shown; "
-            "if it is hidden at random, people lean on it."
-        ),
-        (
-            "Calibration on 11 Nov: \u03b1 of the week after minus the week before is +0.01 (\u22120.02 to +0.04), no "
-            "change that the data can show; for certain: Vendor x \u22120.20 (\u22120.23 to \u22120.17)."
-        ),
-    ]
+    again, shown, session_text = (line.text for line in found.sentences)
+    assert again == (
+        "An item that came back to the same person got the same label in 90.0% (87.0\u201393.0%) of "
+        "120\u00a0cases; less often for Vendor x, 70.0% (67.0\u201373.0%)."
+    )
+    assert shown == (
+        "With the suggestion shown 90.0% (87.0\u201393.0%) decided as suggested, with it hidden 80.0% "
+        "(77.0\u201383.0%): +10.0\u00a0pt (+7.0 to +13.0\u00a0pt) when shown; if it is hidden at random, people lean "
+        "on it."
+    )
+    assert session_text == (
+        "Calibration on 11 Nov: \u03b1 of the week after minus the week before is +0.01 (\u22120.02 to +0.04), no "
+        "change that the data can show; for certain: Vendor x \u22120.20 (\u22120.23 to \u22120.17)."
+    )
     assert len(found.tables) == 3
     none = [*suggestions[:2], suggestions[2]._replace(low=-0.01)]
     quiet = habits(repeats=[], suggestions=none, sessions=[], last=LAST)

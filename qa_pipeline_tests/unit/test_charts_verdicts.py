@@ -46,7 +46,7 @@ def test_a_page_shows_the_mart_s_verdict() -> None:
     found = verdicts.reliability(row)
     assert found is not None
     assert (found.word, found.glyph, found.key) == ("tentative", "\u25b2", "watch")
-    assert (verdicts.verdict_text(row), verdicts.verdict_label("x", row)) == ("\u25b2 tentative", "\u25b2 x")
+    assert (verdicts.verdict_text(row), verdicts.verdict_label("x", row)) == ("\u25b2\u00a0tentative", "\u25b2 x")
     share = mart_row(0.9, 0.8, 0.95, metric="percent_agreement")
     assert (verdicts.reliability(share), verdicts.verdict_text(None), verdicts.verdict_label("x", share)) == (
         None,
