@@ -108,7 +108,7 @@ def test_agreement_panels_share_one_scale() -> None:
     assert (panels[2].spec, panels[2].reason) == (None, "no data")
     window = mart_row(0.61, 0.58, 0.64, period="trailing_28d", metric="krippendorff_alpha")
     (panel,) = agreement_panels({"a": [*rows["a"], window]}, names={"a": "A"}, span=SPAN, targets={"a": 0.667})
-    assert panel.question == "\u03b1 0.61 (0.58\u20130.64), target 0.667"
+    assert panel.question == "\u03b1 0.61 (0.58\u20130.64), target 0.667, \u25c6\u00a0unreliable"
 
 
 def test_notes_name_only_what_is_drawn() -> None:
