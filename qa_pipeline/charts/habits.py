@@ -3,7 +3,7 @@
 Rows in, sentences and tables out; no figure, because each is two or three numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -26,6 +26,12 @@ ABSENT = {
 }
 
 
+# Rows, what they are about, the question, and what makes the sentence and the table.
+_Part = tuple[
+    Sequence[MartRow], str, str, Callable[[Sequence[MartRow]], Sentence], Callable[[Sequence[MartRow]], Table]
+]
+
+
 @dataclass(frozen=True)
 class Habits:
     """A title and question, a sentence each for repeats, suggestions and a session, and the numbers behind them."""
@@ -43,7 +49,7 @@ def habits(
 
     `last` is the newest day.
     """
-    parts = [
+    parts: list[_Part] = [
         (repeats, "repeats", "Do people say the same again?", _repeats, _repeat_table),
         (suggestions, "suggestions", "Do they lean on suggestions?", _suggestions, _suggestion_table),
         (sessions, "calibration", "Does calibration help?", partial(_sessions, last=last), _session_table),
