@@ -1,11 +1,11 @@
 """Rows about who agrees with whom and why not, of one market: each mart read once, sorted by queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from qa_pipeline.charts.naming import CROSS
-from qa_pipeline.charts.reading import MartRow, Reader, by_queue
+from qa_pipeline.charts.reading import Mart, MartRow, Reader, by_queue, newest_only
 
 ByQueue = Mapping[str, list[MartRow]]
 # The coefficient that speaks: alpha, or AC1 where queues with different scales are rolled up.
@@ -36,69 +36,29 @@ class AgreementRows:
 
 def read_agreement(reader: Reader, *, market: str, first: date, last: date) -> AgreementRows:
     """Read what a market's page shows beside the trends, one query a mart; `first` and `last` are its days."""
-    newest, raters = ["trailing_28d"], ["rater_kind", "vendor"]
-    whom = reader.mart(
-        "agreement",
-        metrics=COEFFICIENTS,
-        subject_kinds=["pool", "vendor", "model_version"],
-        periods=newest,
-        markets=[market, CROSS],
-        since=last,
-    )
-    changes = reader.mart(
-        "agreement_change",
-        metrics=[CHANGE],
-        subject_kinds=["pool", "vendor", "model_version"],
-        periods=["week"],
-        markets=[market],
-        since=first,
-    )
-    confusions = reader.mart(
-        "confusion_pairs",
-        metrics=[SHARE, GAIN],
-        subject_kinds=["label_pair"],
-        periods=newest,
-        markets=[market],
-        since=last,
-    )
-    vitality = reader.mart(
-        "rater_vitality",
-        metrics=["vitality"],
-        subject_kinds=["annotator", "vendor"],
-        periods=newest,
-        markets=[market],
-        since=last,
-    )
-    repeats = reader.mart(
-        "self_consistency",
-        metrics=["self_consistency"],
-        subject_kinds=raters,
-        periods=newest,
-        markets=[market],
-        since=last,
-    )
-    suggestions = reader.mart(
-        "anchoring",
-        metrics=["anchoring", "suggestion_agreement"],
-        subject_kinds=raters,
-        periods=newest,
-        markets=[market],
-        since=last,
-    )
-    sessions = reader.mart(
-        "calibration",
-        metrics=SESSION_METRICS,
-        subject_kinds=["pool", "vendor"],
-        periods=["day"],
-        markets=[market],
-        since=first,
-    )
+
+    def over(period: str, mart: Mart, metrics: Sequence[str], kinds: Sequence[str]) -> list[MartRow]:
+        return reader.mart(mart, metrics=metrics, subject_kinds=kinds, periods=[period], markets=[market], since=first)
+
+    def newest(mart: Mart, metrics: Sequence[str], kinds: Sequence[str], *more: str) -> ByQueue:
+        """The newest 28 days. Another tally may reach a day further than the page, so one window each."""
+        rows = reader.mart(
+            mart,
+            metrics=metrics,
+            subject_kinds=kinds,
+            periods=["trailing_28d"],
+            markets=[market, *more],
+            since=last,
+        )
+        return by_queue(newest_only(row for row in rows if row.n_items))
+
+    groups, raters = ["pool", "vendor", "model_version"], ["rater_kind", "vendor"]
     return AgreementRows(
-        whom=by_queue(whom),
-        changes=by_queue(changes),
-        confusions=by_queue(confusions),
-        vitality=by_queue(vitality),
-        repeats=by_queue(row for row in repeats if row.n_items),
-        suggestions=by_queue(row for row in suggestions if row.n_items),
-        sessions=by_queue(sessions),
+        whom=newest("agreement", COEFFICIENTS, groups, CROSS),
+        changes=by_queue(over("week", "agreement_change", [CHANGE], groups)),
+        confusions=newest("confusion_pairs", [SHARE, GAIN], ["label_pair"]),
+        vitality=newest("rater_vitality", ["vitality"], ["annotator", "vendor"]),
+        repeats=newest("self_consistency", ["self_consistency"], raters),
+        suggestions=newest("anchoring", ["anchoring", "suggestion_agreement"], raters),
+        sessions=by_queue(over("day", "calibration", SESSION_METRICS, ["pool", "vendor"])),
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from qa_pipeline.charts.agreement_rows import AgreementRows, read_agreement
 from qa_pipeline.charts.comparisons import METRIC_NAMES
 from qa_pipeline.charts.overview import Overview
-from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume, by_queue
+from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume, by_queue, newest_only
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,11 @@ def read_market(
         since=since - timedelta(days=28),
     )
     return MarketRows(
-        coefficients=by_queue(_newest_only(row for row in coefficients if row.subject == "production")),
-        accuracy=by_queue(_newest_only(accuracy)),
-        vendor_defects=by_queue(_newest_only(vendor_defects)),
+        coefficients=by_queue(newest_only(row for row in coefficients if row.subject == "production")),
+        accuracy=by_queue(newest_only(accuracy)),
+        vendor_defects=by_queue(newest_only(vendor_defects)),
         drift=by_queue(drift),
         volumes=by_queue(volume for volume in volumes if volume.market == market),
         changes=by_queue(change for change in changes if change.market == market),
         agreement=read_agreement(reader, market=market, first=since, last=overview.span.last),
     )
-
-
-def _newest_only(rows: Iterable[MartRow]) -> list[MartRow]:
-    """Of each series the row that ends last."""
-    found: dict[tuple[str, ...], MartRow] = {}
-    for row in rows:
-        key = (row.market, row.queue, row.subject_kind, row.subject, row.metric, row.reference_kind)
-        if key not in found or row.end > found[key].end:
-            found[key] = row
-    return list(found.values())

@@ -236,6 +236,16 @@ def by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:
     return found
 
 
+def newest_only(rows: Iterable[MartRow]) -> list[MartRow]:
+    """Of each series the row that ends last."""
+    found: dict[tuple[str, ...], MartRow] = {}
+    for row in rows:
+        key = (row.market, row.queue, row.subject_kind, row.subject, row.metric, row.reference_kind)
+        if key not in found or row.end > found[key].end:
+            found[key] = row
+    return list(found.values())
+
+
 def newest(rows: Iterable[MartRow], *, period: str = "trailing_28d") -> MartRow | None:
     """The row of `period` that ends last, or None."""
     return max((row for row in rows if row.period == period), key=lambda row: row.end, default=None)

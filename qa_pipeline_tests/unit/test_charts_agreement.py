@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import pytest
 
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
+from qa_pipeline.charts.agreement_rows import read_agreement
 from qa_pipeline.charts.confusion import confusion_chart, pair_label, pair_name
 from qa_pipeline.charts.habits import habits
-from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.charts.reading import MartRow, Reader
 from qa_pipeline.charts.theme import Chart, figure_json
 from qa_pipeline.charts.trends import Span
 from qa_pipeline.charts.vitality import ANNOTATORS_SHOWN, vitality_chart
@@ -19,7 +20,7 @@ from qa_pipeline.charts.week_change import week_change
 from qa_pipeline.charts.whom import whom_chart, whom_table
 from qa_pipeline.config import QueueConfig
 from qa_pipeline_tests.fake_draws import HOSTILE
-from qa_pipeline_tests.fake_marts import mart_row
+from qa_pipeline_tests.fake_marts import fake_warehouse, mart_row
 
 MONDAY = date(2026, 11, 16)
 LAST = date(2026, 11, 19)
@@ -302,6 +303,25 @@ def test_a_week_without_enough_data_is_visibly_absent() -> None:
     assert absent["text"][0].endswith("not enough data: too few items")
     assert panels_note(rows, targets=targets, span=span).endswith("\u25cb at the foot: not enough data that week.")
     assert "at the foot" not in panels_note({"a": rows["a"]}, targets=targets, span=span)
+
+
+def test_a_subject_is_shown_once_whatever_windows_there_are() -> None:
+    """Stops a vendor from being listed twice when a late tally makes one more window of 28 days."""
+    with fake_warehouse() as con:
+        con.execute(
+            "insert into marts.agreement select * replace (period_end + 1 as period_end, 0.1 as estimate) "
+            "from marts.agreement where period = 'trailing_28d' and subject_kind = 'vendor'"
+        )
+        rows = read_agreement(Reader(con), market="BR", first=LAST - timedelta(days=60), last=LAST)
+    vendors = [row for row in rows.whom["hate"] if row.subject_kind == "vendor"]
+    assert [row.estimate for row in vendors] == [0.1] * 3
+    assert {queue for queue in rows.whom if any(row.market == "CROSS" for row in rows.whom[queue])} == {
+        "hate",
+        "spam",
+        "minors",
+        "nudity",
+        "violence",
+    }
 
 
 def test_plotly_knows_every_property(whom: list[MartRow]) -> None:
