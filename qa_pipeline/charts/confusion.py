@@ -54,7 +54,8 @@ def confusion_chart(rows: Sequence[MartRow], *, key: str, queue: QueueConfig | N
         return Chart(key, f"All disagreement is between {only.name}", QUESTION, "", None, reason, 0, None)
     shown = found[:PAIRS_SHOWN]
     spec = _spec(shown)
-    rest = ""
+    is_ordered = queue is not None and queue.scale != "nominal"
+    rest = " Labels count as unordered here." if is_ordered else ""
     if any(each.gain is None or each.gain.estimate is None for each in shown):
         rest += " No mark: too few items with both for a gain."
     if len(found) > len(shown):

@@ -131,11 +131,11 @@ def _sessions(rows: Sequence[MartRow], *, last: date) -> Sentence:
         way, ", no change that the data can show"
     )
     vendors = [
-        f"{_name(row)} {difference_text(row, is_share=metric == OBSERVED)}"
+        f"{row.subject or '(no name)'} {difference_text(row, is_share=metric == OBSERVED)}"
         for row in rows
         if row.subject_kind == "vendor" and row.metric == f"change_{metric}" and direction(row) in (LOWER, HIGHER)
     ]
-    more = f"; for certain: {words.join(vendors)}" if vendors else ""
+    more = f"; of the vendors {words.join(vendors)}" if vendors else ""
     return Sentence(way if way in (LOWER, HIGHER) else FACT, f"{text}{clear}{more}.")
 
 

@@ -100,7 +100,7 @@ def _title(rows: Sequence[MartRow], *, people: MartRow | None, symbol: str) -> s
     others = [row for row in rows if row is not people and row.low is not None and row.high is not None]
     if not others or people.low is None or people.high is None:
         return title
-    lower = [who(row) for row in others if row.high is not None and row.high < people.low]
+    lower = [_in_title(row) for row in others if row.high is not None and row.high < people.low]
     if lower:
         return f"{title}; lower for certain: {words.join(lower)}"
     return f"{title}; nobody is lower for certain"
@@ -110,6 +110,13 @@ def _bar(row: MartRow) -> Bar:
     # The colour tells vendors and models apart where there is no room for a word.
     narrow = verdict_label(who(row) if row.subject_kind == "pool" else row.subject, row)
     return Bar(verdict_label(who(row), row), row, _color(row), None, narrow=narrow)
+
+
+def _in_title(row: MartRow) -> str:
+    if row.subject_kind == "model_version":
+        return f"people with {row.subject}"
+    name = who(row)
+    return name if name == _POOLS["model"] else name[0].lower() + name[1:]
 
 
 def _color(row: MartRow) -> str:

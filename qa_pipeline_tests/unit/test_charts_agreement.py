@@ -73,7 +73,7 @@ def test_who_agrees_with_whom_is_sorted_and_names_only_the_certain(whom: list[Ma
         "Vendor x",
     ]
     assert chart.title == (
-        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; lower for certain: Vendor x and Across markets"
+        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; lower for certain: vendor x and across markets"
     )
     assert "Not enough data: LLM judges (no item was judged twice)." in chart.note
     assert chart.table is not None
@@ -265,7 +265,7 @@ def test_habits_say_what_is_certain() -> None:
     )
     assert session_text == (
         "Calibration on 11 Nov: \u03b1 of the week after minus the week before is +0.01 (\u22120.02 to +0.04), no "
-        "change that the data can show; for certain: Vendor x \u22120.20 (\u22120.23 to \u22120.17)."
+        "change that the data can show; of the vendors x \u22120.20 (\u22120.23 to \u22120.17)."
     )
     assert len(found.tables) == 3
     none = [*suggestions[:2], suggestions[2]._replace(low=-0.01)]

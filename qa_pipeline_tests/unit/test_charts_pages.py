@@ -308,7 +308,7 @@ def test_a_market_says_what_is_behind_its_agreement(pages: list[Path]) -> None:
         "Agreement fell in Hate speech and rose in Spam in the week of 16 Nov",
         "Hate speech: \u03b1 is 0.09 lower (0.05\u20130.13) than in the four weeks before, most of which was decided",
         "No change that the data can show: ",
-        "lower for certain: Vendor borealis",
+        "lower for certain: vendor borealis",
         "62% of disagreement is over ok / violating; as one label \u03b1 gains +0.05",
         "Agreement is better without a1 and vendor borealis",
         "less often for Vendor borealis, 80.0% (77.0\u201383.0%)",
