@@ -8,7 +8,7 @@ from qa_pipeline.charts.verdicts import Verdict
 
 LOWER = Verdict("act", "\u2193", "lower", 0)
 HIGHER = Verdict("ok", "\u2191", "higher", 1)
-NO_CHANGE = Verdict("none", "\u2248", "no change that the data can show", 2)
+NO_CHANGE = Verdict("none", "\u2248", "no clear change", 2)
 UNKNOWN = Verdict("few", "\u25cb", "not enough data", 3)
 # A sentence that is no difference.
 FACT = Verdict("none", "\u2022", "", 4)

@@ -79,7 +79,9 @@ def agreement_line(current: MartRow | None, *, target: float | None) -> str:
     goal = "" if target is None else f", target {words.exact_coefficient(target)}"
     found = reliability(current)
     mark = "" if found is None else f", {found.glyph}{words.NBSP}"
-    return f"\u03b1 {alpha_text(current)}{goal}{reliability_text(current, lead=mark)}"
+    value = AGREEMENT.text_beside(current.estimate, target)
+    inside = words.coefficient_range(current.low, current.high) or words.reason_text(current.reason)
+    return f"\u03b1 {value} ({inside}){goal}{reliability_text(current, lead=mark)}"
 
 
 def agreement_title(

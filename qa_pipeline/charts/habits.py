@@ -207,7 +207,7 @@ def _session_table(rows: Sequence[MartRow]) -> Table:
     for row in sorted(rows, key=lambda row: row.start, reverse=True):
         if row.metric.endswith(ALPHA):
             name = "All people" if row.subject_kind == "pool" else _name(row)
-            cells.setdefault((words.day(row.start), name), {})[row.metric.removesuffix(f"_{ALPHA}")] = row
+            cells.setdefault((words.short_day(row.start), name), {})[row.metric.removesuffix(f"_{ALPHA}")] = row
 
     def value(found: dict[str, MartRow], part: str) -> str:
         row = found.get(part)

@@ -7,6 +7,7 @@ from a queue's own past belong to a later mart, not here.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from qa_pipeline.charts import words
 from qa_pipeline.charts.measures import Measure
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, TENTATIVE, UNRELIABLE
@@ -88,9 +89,9 @@ def reliability(row: MartRow | None) -> Verdict | None:
 
 
 def verdict_text(row: MartRow | None) -> str:
-    """`\u25b2 tentative` with a space that does not break; empty for what is no coefficient."""
+    """`\u25b2 tentative` in one piece; empty for what is no coefficient."""
     found = reliability(row)
-    return "" if found is None else f"{found.glyph}\u00a0{found.word}"
+    return "" if found is None else f"{found.glyph} {found.word}".replace(" ", words.NBSP)
 
 
 def verdict_label(name: str, row: MartRow) -> str:

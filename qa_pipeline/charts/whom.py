@@ -64,19 +64,28 @@ def whom_chart(rows: Sequence[MartRow], *, key: str, is_total: bool) -> Chart:
 
 def whom_table(rows_by_queue: Mapping[str, Sequence[MartRow]], *, names: Mapping[str, str]) -> Table | None:
     """Alpha of everybody in every queue: what a total must not hide."""
+    found = [row for queue in names for row in rows_by_queue.get(queue, ()) if row.n_items and who(row)]
     cells: dict[str, dict[str, str]] = {}
-    for queue in names:
-        for row in rows_by_queue.get(queue, ()):
-            if row.metric == "krippendorff_alpha" and who(row) and row.n_items:
-                cells.setdefault(who(row), {})[queue] = _cell(row)
+    for row in sorted(found, key=_place):
+        if row.metric == COEFFICIENTS[0]:
+            cells.setdefault(who(row), {})[row.queue] = _cell(row)
     if not cells:
         return None
     return Table(
         caption="Krippendorff\u2019s alpha by queue, newest 28 days",
         heads=("Who", *names.values()),
-        rows=tuple((name, *(found.get(queue, words.NOTHING) for queue in names)) for name, found in cells.items()),
-        numeric=frozenset(),
+        rows=tuple((name, *(mine.get(queue, words.NOTHING) for queue in names)) for name, mine in cells.items()),
+        numeric=frozenset(range(1, len(names) + 1)),
     )
+
+
+def _place(row: MartRow) -> int:
+    """People first, then vendors, models, judges, and other markets."""
+    if row.market == CROSS:
+        return 4
+    if row.subject_kind == "pool":
+        return 0 if row.subject == "production" else 3
+    return 1 if row.subject_kind == "vendor" else 2
 
 
 def _cell(row: MartRow) -> str:

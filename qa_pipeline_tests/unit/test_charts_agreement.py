@@ -90,6 +90,7 @@ def test_mixed_scales_are_rolled_up_by_ac1(whom: list[MartRow]) -> None:
     assert "AC1, because the queues have different scales." in chart.note
     table = whom_table({"hate": whom, "spam": ac1}, names=NAMES)
     assert table is not None
+    assert [row[0] for row in table.rows][::5] == ["People", "Across markets"]
     assert {row[0]: row[1:] for row in table.rows}["People"] == (
         "0.72 (0.69\u20130.75) \u25b2\u00a0tentative",
         "\u2013",
