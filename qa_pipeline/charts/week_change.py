@@ -16,7 +16,7 @@ from qa_pipeline.charts.differences import (
 )
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import Table
-from qa_pipeline.charts.whom import who
+from qa_pipeline.charts.whom import order_of, who
 from qa_pipeline.marts.agreement_change import OTHER
 
 # Sentences about vendors and models beside those about all people; the table has everybody.
@@ -41,7 +41,7 @@ def week_change(
 
     `rows_by_queue` are `marts.agreement_change` rows of alpha; `names` are the queues in the order of the page.
     """
-    rows = [row for queue in names for row in rows_by_queue.get(queue, ()) if who(row)]
+    rows = [row for queue in names for row in sorted(rows_by_queue.get(queue, ()), key=order_of) if who(row)]
     people = [row for row in rows if (row.subject_kind, row.subject) == _PEOPLE]
     if not people:
         return None
@@ -143,18 +143,18 @@ def _caption(week: date, *, last: date, judged: int, is_open: bool) -> str:
 def _table(rows: Sequence[MartRow], *, names: Mapping[str, str], week: date) -> Table:
     return Table(
         caption=f"Change of Krippendorff\u2019s alpha, week of {words.short_day(week)} minus the 28 days before",
-        heads=("Queue", "Who", "Change", "95% interval", "Guideline", "Items", "Finding"),
+        heads=("Queue", "Who", "Change", "95% interval", "Finding", "Guideline", "Items"),
         rows=tuple(
             (
                 names[row.queue],
                 who(row),
                 words.NOTHING if row.estimate is None else words.signed(row.estimate),
                 words.signed_range(row.low, row.high),
+                direction(row).word if row.low is not None else words.reason_text(row.reason),
                 "changed" if row.reference_kind == OTHER else "same",
                 words.count(row.n_items),
-                direction(row).word if row.low is not None else words.reason_text(row.reason),
             )
             for row in rows
         ),
-        numeric=frozenset({2, 3, 5}),
+        numeric=frozenset({2, 3, 6}),
     )

@@ -66,7 +66,7 @@ def whom_table(rows_by_queue: Mapping[str, Sequence[MartRow]], *, names: Mapping
     """Alpha of everybody in every queue: what a total must not hide."""
     found = [row for queue in names for row in rows_by_queue.get(queue, ()) if row.n_items and who(row)]
     cells: dict[str, dict[str, str]] = {}
-    for row in sorted(found, key=_place):
+    for row in sorted(found, key=order_of):
         if row.metric == COEFFICIENTS[0]:
             cells.setdefault(who(row), {})[row.queue] = _cell(row)
     if not cells:
@@ -79,7 +79,7 @@ def whom_table(rows_by_queue: Mapping[str, Sequence[MartRow]], *, names: Mapping
     )
 
 
-def _place(row: MartRow) -> int:
+def order_of(row: MartRow) -> int:
     """People first, then vendors, models, judges, and other markets."""
     if row.market == CROSS:
         return 4

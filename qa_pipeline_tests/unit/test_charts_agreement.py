@@ -142,7 +142,12 @@ def test_a_week_is_different_only_when_its_interval_says_so() -> None:
         ("\u2193", "Lower by vendor or model: Spam, Vendor x \u22120.20 (\u22120.23 to \u22120.17)."),
     ]
     assert found.caption.startswith("Week of 16 Nov, so far to 19 Nov")
-    assert [row[4] for row in found.table.rows] == ["changed", "same", "same", "same"]
+    assert [row[4:6] for row in found.table.rows] == [
+        ("lower", "changed"),
+        ("no clear change", "same"),
+        ("lower", "same"),
+        ("no 28 days before to compare with", "same"),
+    ]
     quiet = week_change(_by_queue(rows[1:3]), names=NAMES, last=LAST)
     assert quiet is not None
     assert quiet.title == "No change of agreement that the data can show in the week of 16 Nov"
