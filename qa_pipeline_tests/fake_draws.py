@@ -7,6 +7,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from qa_pipeline.marts.reading import coded
+from qa_pipeline.marts.verdicts import verdicts
+
 FIRST_DAY = date(2026, 9, 21)
 MARKETS = {"BR": "Brazil", "ID": "Indonesia", "JP": "Japan", "DE": "Germany", "US": "United States"}
 QUEUES = {"hate": "Hate speech", "spam": "Spam", "minors": "Minor safety", "nudity": "Nudity", "violence": "Violence"}
@@ -21,6 +24,8 @@ HOSTILE = {
     "queue_name": "<b>Hate</b> </script><script>alert(2)</script> & \"q\" 'x'",
     "vendor": "</script><script>alert(3)</script>",
     "version": '@line %{x} <a href="javascript:alert(4)">v{{ 7 * 7 }}</a>',
+    "label": "violating</script><a href='javascript:alert(9)'>l</a>",
+    "annotator": "<img src=x onerror=alert(10)>",
     "guideline": "<svg onload=alert(5)>",
     "file": "<iframe src=javascript:alert(6)>.csv",
     "message": "<script>alert(7)</script> at line 3",
@@ -50,6 +55,13 @@ def coefficient(total: float, n: float) -> tuple[float | None, float | None, flo
         return value, None, None, "too_few_disagreements"
     half = 2.09 * 1.1 / math.sqrt(n)
     return value, math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half), None
+
+
+def fake_verdict(metric: str, low: float | None, high: float | None) -> str | None:
+    """The verdict that the marts give to such a row."""
+    ends = [np.array([np.nan if end is None else end]) for end in (low, high)]
+    found = verdicts(coded([metric]), low=ends[0], high=ends[1])
+    return None if found.values[0] < 0 else found.names[found.values[0]]
 
 
 class Draws:
@@ -187,6 +199,7 @@ class Draws:
                             int(n),
                             end > provisional_from,
                             reason,
+                            *((fake_verdict(metric, low, high),) if mart == "agreement" else ()),
                         )
                     )
         return found | {"drift": self._drift()}

@@ -10,21 +10,24 @@ from datetime import date, timedelta
 import duckdb
 import pandas as pd
 
-from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.charts.reading import MARTS, MartRow
 from qa_pipeline.config import Config
-from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws
+from qa_pipeline.marts.verdicts import VERDICT_MARTS
+from qa_pipeline_tests.fake_agreement import agreement_marts
+from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws, fake_verdict
 
 _MART_COLUMNS = """
     period varchar, period_start date, period_end date, market varchar, queue varchar, subject_kind varchar,
     subject varchar, metric varchar, reference_kind varchar, method varchar, estimate double, ci_low double,
     ci_high double, n_items bigint, n_ratings bigint, is_provisional boolean, reason varchar
 """
+_MART_TABLES = "\n".join(
+    f"create table marts.{mart} ({_MART_COLUMNS}{', verdict varchar' if mart in VERDICT_MARTS else ''});"
+    for mart in MARTS
+)
 _DDL = f"""
 create schema marts; create schema tallies; create schema ops; create schema quarantine; create schema config;
-create table marts.agreement ({_MART_COLUMNS});
-create table marts.accuracy ({_MART_COLUMNS});
-create table marts.defect_rate ({_MART_COLUMNS});
-create table marts.drift ({_MART_COLUMNS});
+{_MART_TABLES}
 create table tallies.label_counts (
     business_date date, market varchar, queue varchar, replicate utinyint, rater_kind varchar, vendor varchar,
     model_version varchar, content_type varchar, guideline_version varchar, label varchar, n bigint
@@ -89,6 +92,15 @@ def fake_warehouse(*, days: int = 60, seed: int = 7, is_hostile: bool = False) -
     draws = Draws(days=days, seed=seed, is_hostile=is_hostile)
     for mart, rows in draws.marts().items():
         _insert(con, f"marts.{mart}", rows)
+    behind = agreement_marts(
+        last=draws.days[-1],
+        markets=draws.markets,
+        vendors=draws.vendors,
+        versions=draws.versions,
+        is_hostile=is_hostile,
+    )
+    for mart, rows in behind.items():
+        _insert(con, f"marts.{mart}", rows)
     _insert(con, "tallies.label_counts", draws.label_counts)
     _insert(con, "tallies.review_counts", draws.review_counts)
     for table, rows in draws.bookkeeping().items():
@@ -103,6 +115,9 @@ def labels_only_warehouse() -> duckdb.DuckDBPyConnection:
         "delete from marts.defect_rate",
         "delete from marts.accuracy",
         "delete from marts.drift where subject_kind <> 'labels'",
+        "delete from marts.agreement where subject_kind = 'model_version' or subject = 'model'",
+        "delete from marts.anchoring",
+        "delete from marts.calibration",
         "delete from tallies.review_counts",
         "delete from tallies.label_counts where rater_kind = 'model'",
         "delete from ops.ledger where feed <> 'labels'",
@@ -141,7 +156,7 @@ def mart_row(
     is_provisional: bool = False,
     reason: str | None = None,
 ) -> MartRow:
-    """One row as the pages read it, for tests that need no warehouse."""
+    """One row as the pages read it, for tests that need no warehouse; a coefficient is judged as the marts judge it."""
     length = {"day": 1, "week": 7, "trailing_28d": 28}.get(period, 1)
     last = end or start + timedelta(days=length - 1)
     return MartRow(
@@ -162,4 +177,5 @@ def mart_row(
         n_ratings=n,
         is_provisional=is_provisional,
         reason=reason,
+        verdict=fake_verdict(metric, low, high),
     )

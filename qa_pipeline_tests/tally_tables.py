@@ -215,6 +215,7 @@ class MartRow:
     n_ratings: int
     is_provisional: bool
     reason: str
+    verdict: str | None = None
 
     def has(self, **wanted: str) -> bool:
         """Whether the columns named have the values given."""

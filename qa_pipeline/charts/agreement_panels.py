@@ -1,12 +1,22 @@
 """Small figures of Krippendorff's alpha, one a queue, on one scale. Rows in, `Chart`s out."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from qa_pipeline.charts import findings, words
 from qa_pipeline.charts.reading import MartRow, newest
-from qa_pipeline.charts.series import GRAIN_ADJECTIVES, at_grain, band_traces, line_traces, period_text, state_text
-from qa_pipeline.charts.theme import LINE, Chart, Spec, Table, axis, layout, line_shape, rounded, time_axis
+from qa_pipeline.charts.series import (
+    GRAIN_ADJECTIVES,
+    at_grain,
+    band_traces,
+    line_traces,
+    period_text,
+    point_time,
+    state_text,
+)
+from qa_pipeline.charts.theme import LINE, MUTED, Chart, Spec, Table, axis, layout, line_shape, rounded, time_axis
 from qa_pipeline.charts.trends import Span, axis_end
+from qa_pipeline.charts.verdicts import verdict_text
 
 
 def agreement_panels(
@@ -28,6 +38,7 @@ def agreement_panels(
     lows = [row.low if row.low is not None else row.estimate for row in known]
     lowest = min([value for value in lows if value is not None] + wanted + [0.6])
     scale = [rounded(max(-1.0, lowest - 0.05)), 1.03]
+    times = {point_time(row): row for rows in points.values() for row in rows}
     charts = []
     for position, (queue, rows) in enumerate(points.items()):
         current = newest(rows_by_queue[queue])
@@ -39,7 +50,11 @@ def agreement_panels(
             continue
         target = targets[queue]
         spec: Spec = {
-            "data": [*band_traces(rows), *line_traces(rows, color=LINE, text=_agreement_text)],
+            "data": [
+                *band_traces(rows),
+                *line_traces(rows, color=LINE, text=_agreement_text),
+                *_absent_traces(rows, times=times, foot=scale[0]),
+            ],
             "layout": layout(
                 height=168,
                 margin=(6, 8, 24, 34),
@@ -53,6 +68,31 @@ def agreement_panels(
         )
         charts.append(Chart(key, title, question, note_text, spec, "", 168, _agreement_table(rows, names[queue])))
     return charts
+
+
+def _absent_traces(rows: Sequence[MartRow], *, times: Mapping[datetime, MartRow], foot: float | None) -> list[Spec]:
+    """A hollow mark at the foot for every period that any panel shows and this one has no figure for."""
+    have = {point_time(row): row for row in rows}
+    absent = [when for when in sorted(times) if when not in have or have[when].estimate is None]
+    if not absent:
+        return []
+    reasons = [words.reason_text(have[when].reason if when in have else None) for when in absent]
+    texts = [
+        f"<b>{period_text(times[when])}</b><br>not enough data: {words.plot_text(reason)}"
+        for when, reason in zip(absent, reasons, strict=True)
+    ]
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [f"{when.date()}" for when in absent],
+            "y": [foot] * len(absent),
+            "marker": {"symbol": "circle-open", "size": 6, "color": MUTED},
+            "cliponaxis": False,
+            "text": texts,
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+    ]
 
 
 def _panel_grain(rows_by_queue: Mapping[str, Sequence[MartRow]]) -> str:
@@ -83,6 +123,10 @@ def panels_note(
         parts.append("Long dashes: target.")
     if any(row.is_provisional and row.estimate is not None for row in points):
         parts.append("Short dashes: can still change.")
+    n_times = len({point_time(row) for row in points})
+    filled = sum(row.estimate is not None for row in points)
+    if filled < n_times * len(rows_by_queue):
+        parts.append(f"\u25cb at the foot: not enough data that {grain.replace('trailing_28d', 'day')}.")
     return " ".join(parts)
 
 
@@ -96,17 +140,18 @@ def _agreement_text(row: MartRow) -> str:
 def _agreement_table(rows: Sequence[MartRow], name: str) -> Table:
     return Table(
         caption=f"Krippendorff\u2019s alpha, {name}, newest first",
-        heads=("Period", "Alpha", "95% interval", "Items", "Ratings", "State"),
+        heads=("Period", "Alpha", "95% interval", "Verdict", "Items", "Ratings", "State"),
         rows=tuple(
             (
                 period_text(row),
                 words.coefficient(row.estimate),
                 words.coefficient_range(row.low, row.high),
+                verdict_text(row),
                 words.count(row.n_items),
                 words.count(row.n_ratings),
                 state_text(row),
             )
             for row in reversed(rows)
         ),
-        numeric=frozenset({1, 2, 3, 4}),
+        numeric=frozenset({1, 2, 4, 5}),
     )

@@ -4,30 +4,15 @@ Rows in, `Chart` out; titles come from the same rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from qa_pipeline.charts import findings, words
+from qa_pipeline.charts.intervals import Bar, intervals_spec
 from qa_pipeline.charts.measures import ACCURACY, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import ACT as ACT_COLOR
-from qa_pipeline.charts.theme import (
-    INK,
-    LINE,
-    MODEL,
-    MUTED,
-    NARROW_LABEL,
-    WIDE_LABEL,
-    Chart,
-    Spec,
-    Table,
-    axis,
-    layout,
-    left_margin,
-    rounded,
-    tick_texts,
-)
-from qa_pipeline.charts.verdicts import ACT, MIN_ITEMS, judge
+from qa_pipeline.charts.theme import LINE, MODEL, MUTED, Chart, Table
+from qa_pipeline.charts.verdicts import ACT, MIN_ITEMS, judge, verdict_key, verdict_label, verdict_text
 
 REFERENCE_WORDS = {
     "gold": "gold answers",
@@ -37,17 +22,6 @@ REFERENCE_WORDS = {
     "any": "the best reference of each item",
 }
 _KINDS = ("gold", "expert", "arbitration", "qa")
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One interval of a sorted list: its label (not yet escaped), row, colour role, target and whether it is hollow."""
-
-    label: str
-    row: MartRow
-    color: str
-    target: float | None
-    is_hollow: bool = False
 
 
 def reference_kind(rows: Sequence[MartRow]) -> str:
@@ -135,9 +109,9 @@ def _subjects(
     sign = -1.0 if measure.is_high_bad else 1.0
     bars.sort(key=lambda bar: (sign * (bar.row.estimate or 0.0), bar.label))
     legend = ["with 95% intervals"]
-    line = None
+    lines = []
     if overall is not None and overall.estimate is not None:
-        line = overall.estimate
+        lines.append(overall.estimate)
         legend.append(f"dotted: all {noun.lower()}s together, {words.percent(overall.estimate)}")
     goals = sorted({bar.target for bar in bars if bar.target is not None})
     if goals:
@@ -148,7 +122,9 @@ def _subjects(
     if few:
         counts = words.join([f"{names[row.subject]} {words.count(row.n_items)}" for row in few])
         legend.append(f"hollow: not enough data, fewer than {MIN_ITEMS} ({counts})")
-    spec = _intervals(bars, line=line, row_height=30, text=words.percent, tickformat=".1~%", bounds=(0.0, 1.0))
+    spec = intervals_spec(
+        bars, lines=lines, row_height=30, text=words.percent, tickformat=".1~%", bounds=(0.0, 1.0), reach=None
+    )
     note_text = f"{lead}, newest 28 days, {'; '.join(legend)}."
     table = _interval_table(rows, names, title=measure.name, targets=targets if goals else None)
     return Chart(key, title, question, note_text, spec, "", spec["layout"]["height"], table)
@@ -166,6 +142,13 @@ METRIC_NAMES = {
     "gwet_ac1": "Gwet\u2019s AC1",
     "krippendorff_alpha": "Krippendorff\u2019s \u03b1",
     "fleiss_kappa": "Fleiss\u2019 \u03ba",
+}
+# With a glyph before them they fit left of a narrow figure.
+_NARROW = {
+    "percent_agreement": "Observed",
+    "gwet_ac1": "Gwet AC1",
+    "krippendorff_alpha": "Krippendorff \u03b1",
+    "fleiss_kappa": "Fleiss \u03ba",
 }
 
 
@@ -185,109 +168,19 @@ def coefficient_chart(rows: Sequence[MartRow], *, key: str) -> Chart:
     if not shown:
         reason = words.reason_text(found[0].reason if found else None)
         return Chart(key, title, question, "", None, reason, 0, table)
-    bars = [Bar(names[row.metric], row, LINE, None) for row in reversed(shown)]
-    spec = _intervals(bars, line=None, row_height=44, text=words.coefficient, tickformat=".2~f", bounds=(-1.0, 1.0))
-    lead = "Newest 28 days with 95% intervals."
+    bars = [
+        Bar(verdict_label(names[row.metric], row), row, LINE, None, narrow=verdict_label(_NARROW[row.metric], row))
+        for row in reversed(shown)
+    ]
+    spec = intervals_spec(
+        bars, lines=(), row_height=44, text=words.coefficient, tickformat=".2~f", bounds=(-1.0, 1.0), reach=None
+    )
+    lead = f"Newest 28 days with 95% intervals; {verdict_key(shown)}."
     ac1 = next((row for row in found if row.metric == "gwet_ac1"), None)
     more = ""
     if alpha is not None and alpha.high is not None and ac1 is not None and (ac1.low or -1.0) > alpha.high:
         more = " \u03b1 is below AC1 because one label is so common that chance explains much of the agreement."
     return Chart(key, title, question, lead + more, spec, "", spec["layout"]["height"], table)
-
-
-def _intervals(
-    bars: Sequence[Bar],
-    *,
-    line: float | None,
-    row_height: int,
-    text: Callable[[float | None], str],
-    tickformat: str,
-    bounds: tuple[float, float],
-) -> Spec:
-    """Dots with whiskers on one axis, the last of `bars` on top; `line` is dotted across all of them."""
-    ends = [value for bar in bars for value in (bar.row.low, bar.row.high, bar.row.estimate) if value is not None]
-    ends += [value for value in (line, *(bar.target for bar in bars)) if value is not None]
-    room = max(0.02, (max(ends) - min(ends)) * 0.1)
-    scale = [rounded(max(bounds[0] - room / 2, min(ends) - room)), rounded(min(bounds[1] + room / 2, max(ends) + room))]
-    traces: list[Spec] = []
-    for place, bar in enumerate(bars):
-        row = bar.row
-        has_interval = row.low is not None
-        few = ": not enough data" if bar.is_hollow else ""
-        inside = f" ({text(row.low)} to {text(row.high)})" if has_interval else ""
-        hover = f"<b>{words.plot_text(words.short(bar.label, limit=60))}</b><br>{text(row.estimate)}{inside}<br>"
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers" if has_interval else "markers",
-                "x": [rounded(value) for value in (row.low, row.estimate, row.high)],
-                "y": [place] * 3,
-                "line": {"color": bar.color, "width": 2.4},
-                "marker": {
-                    "color": bar.color,
-                    "size": [0, 10, 0],
-                    "symbol": _symbol(bar),
-                    "opacity": 1,
-                },
-                "text": [hover + f"{words.plural(row.n_items, 'item')}, {state_text(row)}{few}"] * 3,
-                "hovertemplate": "%{text}<extra></extra>",
-            }
-        )
-    goals = [(place, bar.target) for place, bar in enumerate(bars) if bar.target is not None]
-    if goals:
-        traces.append(_goal_trace(goals))
-    labels = [bar.label for bar in bars]
-    height = row_height * len(bars) + 36
-    return {
-        "narrow": {"left": left_margin(labels, limit=NARROW_LABEL), "ticktext": tick_texts(labels, limit=NARROW_LABEL)},
-        "data": traces,
-        "layout": layout(
-            height=height,
-            margin=(8, 14, 28, left_margin(labels, limit=WIDE_LABEL)),
-            xaxis=axis(range=scale, tickformat=tickformat, nticks=5),
-            yaxis=axis(
-                range=[-0.6, len(bars) - 0.4],
-                tickvals=list(range(len(bars))),
-                ticktext=tick_texts(labels, limit=WIDE_LABEL),
-                tickfont={"color": INK, "size": 12},
-                showgrid=False,
-                ticklen=6,
-                tickcolor="rgba(0,0,0,0)",
-            ),
-            shapes=[] if line is None else [_across(line)],
-        ),
-    }
-
-
-def _symbol(bar: Bar) -> str:
-    if bar.row.low is None or bar.is_hollow:
-        return "circle-open"
-    return "diamond" if bar.color == ACT_COLOR else "circle"
-
-
-def _goal_trace(goals: Sequence[tuple[int, float]]) -> Spec:
-    """A short upright stroke on each row at its target."""
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [rounded(value) for _, value in goals],
-        "y": [place for place, _ in goals],
-        "marker": {"symbol": "line-ns", "size": 18, "line": {"color": INK, "width": 1.6}},
-        "hoverinfo": "skip",
-    }
-
-
-def _across(value: float) -> Spec:
-    return {
-        "type": "line",
-        "xref": "x",
-        "x0": rounded(value),
-        "x1": rounded(value),
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": MUTED, "width": 1.2, "dash": "dot"},
-    }
 
 
 def _interval_table(
@@ -303,14 +196,16 @@ def _interval_table(
     if not by_metric:
         ordered.sort(key=lambda row: row.estimate if row.estimate is not None else -2.0, reverse=True)
     goal = ("Target",) if targets is not None else ()
+    verdict = ("Verdict",) if by_metric else ()
     return Table(
         caption=f"{title}, newest 28 days",
-        heads=("", title, "95% interval", *goal, "Items", "Ratings", "State"),
+        heads=("", title, "95% interval", *verdict, *goal, "Items", "Ratings", "State"),
         rows=tuple(
             (
                 names[row.metric if by_metric else row.subject],
                 text(row.estimate),
                 "" if row.low is None else f"{text(row.low)} to {text(row.high)}",
+                *((verdict_text(row),) if by_metric else ()),
                 *((words.exact_percent(targets.get(row.subject)),) if targets is not None else ()),
                 words.count(row.n_items),
                 words.count(row.n_ratings),
@@ -318,5 +213,5 @@ def _interval_table(
             )
             for row in ordered
         ),
-        numeric=frozenset(range(1, 5 + len(goal))),
+        numeric=frozenset({1, 2, *range(3 + len(verdict), 5 + len(verdict) + len(goal))}),
     )

@@ -25,6 +25,7 @@ from qa_pipeline.charts.verdicts import (
     judge,
     reliability,
 )
+from qa_pipeline.marts.verdicts import NOT_ENOUGH
 
 
 def rate_text(row: MartRow) -> str:
@@ -72,11 +73,15 @@ def above_since(points: Sequence[MartRow], *, target: float) -> date | None:
 
 
 def agreement_line(current: MartRow | None, *, target: float | None) -> str:
-    """One line under a queue's name: the newest 28 days' alpha and its target."""
+    """One line under a queue's name: the newest 28 days' alpha, its target and its verdict."""
     if current is None or current.estimate is None:
         return words.reason_text(current.reason if current else None)
     goal = "" if target is None else f", target {words.exact_coefficient(target)}"
-    return f"\u03b1 {alpha_text(current)}{goal}"
+    found = reliability(current)
+    mark = "" if found is None else f", {found.glyph}{words.NBSP}"
+    value = AGREEMENT.text_beside(current.estimate, target)
+    inside = words.coefficient_range(current.low, current.high) or words.reason_text(current.reason)
+    return f"\u03b1 {value} ({inside}){goal}{reliability_text(current, lead=mark)}"
 
 
 def agreement_title(
@@ -106,8 +111,15 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
     title = f"People agree on {words.percent(observed.estimate, digits=0)} of pairs"
     if alpha is None or alpha.estimate is None:
         return title
-    verdict = reliability(alpha)
-    return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}" + (f": {verdict}" if verdict else "")
+    return f"{title}; beyond chance, \u03b1 is {alpha_text(alpha)}{reliability_text(alpha)}"
+
+
+def reliability_text(row: MartRow, *, lead: str = ": ") -> str:
+    """`: tentative`, or that there is not enough data for a verdict; empty without an interval."""
+    found = reliability(row)
+    if found is None or row.low is None:
+        return ""
+    return f"{lead}{'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
 
 
 def subjects_title(

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from qa_pipeline.charts import findings
+from qa_pipeline.charts import findings, habits
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
+from qa_pipeline.charts.agreement_rows import AgreementRows
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.drift_map import drift_map
 from qa_pipeline.charts.market_rows import MarketRows
@@ -18,6 +19,8 @@ from qa_pipeline.charts.standing import attention, market_sentence
 from qa_pipeline.charts.theme import Chart
 from qa_pipeline.charts.verdicts import RULE, shortfall
 from qa_pipeline.charts.volume import volume_chart
+from qa_pipeline.charts.week_change import week_change
+from qa_pipeline.charts.whom import whom_chart, whom_table
 from qa_pipeline.config import Config
 
 ATTENTION_SHOWN = 6
@@ -45,7 +48,7 @@ def market_context(
         "attention": found[:ATTENTION_SHOWN],
         "attention_hidden": max(0, len(found) - ATTENTION_SHOWN),
         "tiles": tiles(overview, market=market, volumes=volumes),
-        "arrivals_missing": arrivals.missing(*_wanted(rows)) if sections else [],
+        "arrivals_missing": [*arrivals.missing(*_wanted(rows)), *_never(rows.agreement)] if sections else [],
         "shows_defects": overview.shows(DEFECT_RATE),
         "can_change": any(section.defect.can_change or section.agreement.can_change for section in sections),
         "sections": sections,
@@ -54,13 +57,30 @@ def market_context(
         "across": across,
         "total": volume_chart(_summed(volumes), key="volume-market", span=overview.span, height=across.height or 220),
         "rule": RULE,
-    } | _panels(overview, market=market, queues=queues)
+    } | _agreement(rows.agreement, overview=overview, market=market, queues=queues)
 
 
 def _wanted(rows: MarketRows) -> list[str]:
     """What a market's page has when every feed arrives; experts' decisions are a reference that needs no feed."""
     has_accuracy = any(row.estimate is not None for found in rows.accuracy.values() for row in found)
     return ["audits", "models"] if has_accuracy else ["audits", "references", "models"]
+
+
+def _never(rows: AgreementRows) -> list[tuple[str, str]]:
+    """What no queue of the market has: said once, with what would bring it."""
+    return [line for name, line in habits.ABSENT.items() if not getattr(rows, name)]
+
+
+def _agreement(rows: AgreementRows, *, overview: Overview, market: str, queues: Sequence[str]) -> dict[str, Any]:
+    """Agreement over all queues: trends side by side, what changed this week, who agrees with whom."""
+    names = {queue: overview.names.queue(queue) for queue in queues}
+    whom = whom_chart(rows.whom.get(ALL, []), key="whom-market", is_total=True)
+    by_queue = whom_table(rows.whom, names=names)
+    return {
+        "week": week_change(rows.changes, names=names, last=overview.span.last),
+        "whom": whom,
+        "whom_tables": [table for table in (whom.table, by_queue) if table is not None],
+    } | _panels(overview, market=market, queues=queues)
 
 
 def _panels(overview: Overview, *, market: str, queues: Sequence[str]) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
 
+from qa_pipeline.charts.agreement_rows import AgreementRows, read_agreement
 from qa_pipeline.charts.comparisons import METRIC_NAMES
 from qa_pipeline.charts.overview import Overview
-from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume
-
-OfQueue = TypeVar("OfQueue", MartRow, Volume, GuidelineChange)
+from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume, by_queue, newest_only
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,7 @@ class MarketRows:
     drift: Mapping[str, list[MartRow]]
     volumes: Mapping[str, list[Volume]]
     changes: Mapping[str, list[GuidelineChange]]
+    agreement: AgreementRows
 
 
 def read_market(
@@ -68,27 +67,11 @@ def read_market(
         since=since - timedelta(days=28),
     )
     return MarketRows(
-        coefficients=_by_queue(_newest_only(row for row in coefficients if row.subject == "production")),
-        accuracy=_by_queue(_newest_only(accuracy)),
-        vendor_defects=_by_queue(_newest_only(vendor_defects)),
-        drift=_by_queue(drift),
-        volumes=_by_queue(volume for volume in volumes if volume.market == market),
-        changes=_by_queue(change for change in changes if change.market == market),
+        coefficients=by_queue(newest_only(row for row in coefficients if row.subject == "production")),
+        accuracy=by_queue(newest_only(accuracy)),
+        vendor_defects=by_queue(newest_only(vendor_defects)),
+        drift=by_queue(drift),
+        volumes=by_queue(volume for volume in volumes if volume.market == market),
+        changes=by_queue(change for change in changes if change.market == market),
+        agreement=read_agreement(reader, market=market, first=since, last=overview.span.last),
     )
-
-
-def _by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:
-    found: dict[str, list[OfQueue]] = {}
-    for row in rows:
-        found.setdefault(row.queue, []).append(row)
-    return found
-
-
-def _newest_only(rows: Iterable[MartRow]) -> list[MartRow]:
-    """Of each series the row that ends last."""
-    found: dict[tuple[str, ...], MartRow] = {}
-    for row in rows:
-        key = (row.market, row.queue, row.subject_kind, row.subject, row.metric, row.reference_kind)
-        if key not in found or row.end > found[key].end:
-            found[key] = row
-    return list(found.values())

@@ -31,11 +31,10 @@ from qa_pipeline.charts.verdicts import (
     MIN_ITEMS,
     PSI_LARGE,
     PSI_NOTICEABLE,
-    RELIABLE,
-    TENTATIVE,
 )
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
+from qa_pipeline.marts.verdicts import RELIABLE_FROM, TENTATIVE_FROM
 
 ASSETS = ("style.css", "theme.js", "pages.js")
 
@@ -156,8 +155,8 @@ def _method(config: Config) -> Mapping[str, Any]:
     return {
         "restate_days": config.pipeline.restate_days,
         "min_items": MIN_ITEMS,
-        "reliable": RELIABLE,
-        "tentative": TENTATIVE,
+        "reliable": RELIABLE_FROM,
+        "tentative": TENTATIVE_FROM,
         "psi_noticeable": PSI_NOTICEABLE,
         "psi_large": PSI_LARGE,
         "baseline_days": MIN_BASELINE_DAYS,

@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qa_pipeline.charts import findings
+from qa_pipeline.charts.agreement_rows import AgreementRows
 from qa_pipeline.charts.arrivals import AUDITS, MODEL_REFERENCES, REFERENCES, Arrivals, Needs
 from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind, vendor_defect_chart
+from qa_pipeline.charts.confusion import confusion_chart
 from qa_pipeline.charts.drift_map import drift_map, subject_name
+from qa_pipeline.charts.habits import Habits, habits
 from qa_pipeline.charts.market_rows import MarketRows
 from qa_pipeline.charts.naming import slug
 from qa_pipeline.charts.overview import Figure, Overview
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import Chart
 from qa_pipeline.charts.trends import defect_trend
+from qa_pipeline.charts.verdicts import Verdict, reliability
+from qa_pipeline.charts.vitality import vitality_chart
 from qa_pipeline.charts.volume import volume_chart
+from qa_pipeline.charts.whom import whom_chart
 from qa_pipeline.config import Config
 
 # What a card takes beside its figure: title, question, note, tools, padding and the gap to the next card.
@@ -24,7 +30,8 @@ CARD_EXTRA = 176
 class QueueSection:
     """Everything about one queue: its anchor, both figures, its charts by place, and what could not be drawn and why.
 
-    `top` is a row, `left` a stack beside `right`, `bottom` spans the page; a place may be empty.
+    `top` is a row, `left` a stack beside `right`, `bottom` spans the page, `why` are figures of what is behind the
+    agreement, side by side, with `habits` after them; a place may be empty.
     """
 
     anchor: str
@@ -35,7 +42,14 @@ class QueueSection:
     left: Sequence[Chart]
     right: Sequence[Chart]
     bottom: Sequence[Chart]
+    why: Sequence[Chart]
+    habits: Habits | None
     missing: Sequence[Chart]
+
+    @property
+    def reliability(self) -> Verdict | None:
+        """The verdict on the newest alpha, whatever its target."""
+        return reliability(self.agreement.current)
 
     @property
     def worse(self) -> Figure:
@@ -82,6 +96,7 @@ def queue_section(
         height=_height_beside([chart.height for chart, _ in left if chart.spec is not None]),
     )
     drift = _drift(rows.drift.get(queue, []), key=f"drift-{place}", overview=overview)
+    why = _why(rows.agreement, queue=queue, place=place, config=config)
     return QueueSection(
         anchor=f"q-{slug(queue)}",
         name=overview.names.queue(queue),
@@ -91,13 +106,31 @@ def queue_section(
         left=[chart for chart, _ in left if chart.spec is not None],
         right=[volume] if volume.spec is not None else [],
         bottom=[drift] if drift.spec is not None else [],
+        why=[chart for chart in why if chart.spec is not None],
+        habits=habits(
+            repeats=rows.agreement.repeats.get(queue, []),
+            suggestions=rows.agreement.suggestions.get(queue, []),
+            sessions=rows.agreement.sessions.get(queue, []),
+            last=overview.span.last,
+        ),
         # What a feed keeps away is said once, at the top of the page.
         missing=[
             chart
-            for chart, needs in [*top, *left, (volume, ()), (drift, ())]
+            for chart, needs in [*top, *left, (volume, ()), (drift, ()), *((chart, ()) for chart in why)]
             if chart.spec is None and not arrivals.why_not(needs)
         ],
     )
+
+
+def _why(rows: AgreementRows, *, queue: str, place: int, config: Config) -> list[Chart]:
+    """What is behind a queue's agreement: who agrees with whom, which labels are confused, who pulls it down."""
+    return [
+        whom_chart(rows.whom.get(queue, []), key=f"whom-{place}", is_total=False),
+        confusion_chart(
+            rows.confusions.get(queue, []), key=f"confusion-{place}", queue=config.taxonomy.queues.get(queue)
+        ),
+        vitality_chart(rows.vitality.get(queue, []), key=f"vitality-{place}"),
+    ]
 
 
 def _height_beside(heights: Sequence[int]) -> int:

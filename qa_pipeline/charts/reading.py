@@ -6,13 +6,28 @@ A table that is absent or empty gives no rows; the pages then say what is missin
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import duckdb
 
+from qa_pipeline.marts.verdicts import VERDICT_MARTS
+
 Parameters = dict[str, Any]
-Mart = Literal["agreement", "accuracy", "defect_rate", "drift"]
-MARTS: tuple[Mart, ...] = ("agreement", "accuracy", "defect_rate", "drift")
+Mart = Literal[
+    "agreement",
+    "agreement_change",
+    "rater_vitality",
+    "confusion_pairs",
+    "self_consistency",
+    "anchoring",
+    "calibration",
+    "accuracy",
+    "defect_rate",
+    "drift",
+]
+MARTS: tuple[Mart, ...] = get_args(Mart)
+# Those that have every market, queue and day there is.
+DAILY: tuple[Mart, ...] = ("agreement", "accuracy", "defect_rate", "drift")
 
 _MART_SELECT = """
 select
@@ -24,6 +39,7 @@ select
     coalesce(n_ratings, 0) as n_ratings,
     coalesce(is_provisional, false) as is_provisional,
     reason,
+    the_verdict as verdict,
 from marts.the_mart
 where
     ($markets::varchar[] is null or list_contains($markets::varchar[], market))
@@ -33,13 +49,16 @@ where
     and ($since::date is null or period_end >= $since::date)
 order by period_end, market, queue, subject_kind, subject, metric, reference_kind
 """
-# Identifiers are these four words, never data.
-_MART_QUERIES: dict[str, str] = {mart: _MART_SELECT.replace("the_mart", mart) for mart in MARTS}
+# Identifiers are these words, never data.
+_MART_QUERIES: dict[str, str] = {
+    mart: _MART_SELECT.replace("the_mart", mart).replace("the_verdict", "verdict" if mart in VERDICT_MARTS else "null")
+    for mart in MARTS
+}
 
 _NEWEST_DAY = "select max(period_end) from marts.the_mart where period = 'day' and n_ratings > 0"
-_NEWEST_QUERIES: dict[str, str] = {mart: _NEWEST_DAY.replace("the_mart", mart) for mart in MARTS}
+_NEWEST_QUERIES: dict[str, str] = {mart: _NEWEST_DAY.replace("the_mart", mart) for mart in DAILY}
 _MARKET_CODES = "select distinct market, queue from marts.the_mart where period = 'day'"
-_CODE_QUERIES: dict[str, str] = {mart: _MARKET_CODES.replace("the_mart", mart) for mart in MARTS}
+_CODE_QUERIES: dict[str, str] = {mart: _MARKET_CODES.replace("the_mart", mart) for mart in DAILY}
 
 _VOLUME = """
 with decided as (
@@ -96,7 +115,7 @@ order by 1, 2, 3
 
 
 class MartRow(NamedTuple):
-    """One row of a mart; `low` and `high` are the ends of its 95 % interval.
+    """One row of a mart; `low` and `high` are the ends of its 95 % interval, `verdict` is the mart's on a coefficient.
 
     A tuple, not a dataclass: pages read tens of thousands, and making them took a third of the time.
     """
@@ -118,6 +137,7 @@ class MartRow(NamedTuple):
     n_ratings: int
     is_provisional: bool
     reason: str | None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +160,9 @@ class GuidelineChange:
     queue: str
     day: date
     version: str
+
+
+OfQueue = TypeVar("OfQueue", MartRow, Volume, GuidelineChange)
 
 
 class Reader:
@@ -179,7 +202,7 @@ class Reader:
 
     def newest_day(self) -> date | None:
         """Newest business date that any mart speaks of, else that the ledger knows."""
-        days = [self.rows(_NEWEST_QUERIES[mart], needs=[f"marts.{mart}"]) for mart in MARTS]
+        days = [self.rows(_NEWEST_QUERIES[mart], needs=[f"marts.{mart}"]) for mart in DAILY]
         known = [day[0][0] for day in days if day and day[0][0] is not None]
         if not known:
             ledger = self.rows("select max(business_date) from ops.ledger", needs=["ops.ledger"])
@@ -189,7 +212,7 @@ class Reader:
     def codes(self) -> set[tuple[str, str]]:
         """Every market and queue that a mart has a row for, roll-ups too."""
         found: set[tuple[str, str]] = set()
-        for mart in MARTS:
+        for mart in DAILY:
             found.update((row[0], row[1]) for row in self.rows(_CODE_QUERIES[mart], needs=[f"marts.{mart}"]))
         return found
 
@@ -203,6 +226,24 @@ class Reader:
         """Days on which another guideline became the usual one."""
         found = self.rows(_GUIDELINES, needs=["tallies.label_counts"])
         return [GuidelineChange(*row) for row in found]
+
+
+def by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:
+    """Rows by their queue, in their order."""
+    found: dict[str, list[OfQueue]] = {}
+    for row in rows:
+        found.setdefault(row.queue, []).append(row)
+    return found
+
+
+def newest_only(rows: Iterable[MartRow]) -> list[MartRow]:
+    """Of each series the row that ends last."""
+    found: dict[tuple[str, ...], MartRow] = {}
+    for row in rows:
+        key = (row.market, row.queue, row.subject_kind, row.subject, row.metric, row.reference_kind)
+        if key not in found or row.end > found[key].end:
+            found[key] = row
+    return list(found.values())
 
 
 def newest(rows: Iterable[MartRow], *, period: str = "trailing_28d") -> MartRow | None:

@@ -4,14 +4,15 @@ Pure: rows in, verdicts out. `RULE` is printed on the pages, so that a reader se
 from a queue's own past belong to a later mart, not here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from qa_pipeline.charts import words
 from qa_pipeline.charts.measures import Measure
 from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, TENTATIVE, UNRELIABLE
 
 MIN_ITEMS = 30
-RELIABLE = 0.8
-TENTATIVE = 0.667
 PSI_NOTICEABLE = 0.1
 PSI_LARGE = 0.25
 MIN_BASELINE_DAYS = 7
@@ -35,6 +36,14 @@ TOO_FEW = Verdict("few", "\u25cb", "not enough data", 4)
 # A total mixes queues that have targets of their own, and a market may not have every queue.
 TOTAL = Verdict("none", "", "not judged", 5)
 ABSENT = Verdict("absent", "", "no decisions", 6)
+
+# How far labels can be relied on, whatever the target: the marts judge, this is how a page shows it.
+COEFFICIENT = {
+    RELIABLE: Verdict("ok", "\u25cf", RELIABLE, 0),
+    TENTATIVE: Verdict("watch", "\u25b2", TENTATIVE, 1),
+    UNRELIABLE: Verdict("act", "\u25c6", UNRELIABLE, 2),
+    NOT_ENOUGH: Verdict("few", "\u25cb", NOT_ENOUGH, 3),
+}
 
 RULE = (
     (ACT, "the whole 95% interval misses the target"),
@@ -74,13 +83,27 @@ def shortfall(row: MartRow, target: float, *, measure: Measure) -> float:
     return near - target if measure.is_high_bad else target - near
 
 
-def reliability(row: MartRow | None) -> str:
-    """Krippendorff's verdict on his alpha, by its interval: `reliable`, `tentative`, `unreliable`, or empty."""
-    if row is None or row.low is None or row.high is None:
-        return ""
-    if row.low >= TENTATIVE:
-        return "reliable" if row.low >= RELIABLE else "tentative"
-    return "unreliable" if row.high < TENTATIVE else ""
+def reliability(row: MartRow | None) -> Verdict | None:
+    """The mart's verdict on a coefficient with its glyph; None for what is no coefficient."""
+    return None if row is None or row.verdict is None else COEFFICIENT[row.verdict]
+
+
+def verdict_text(row: MartRow | None) -> str:
+    """`\u25b2 tentative` in one piece; empty for what is no coefficient."""
+    found = reliability(row)
+    return "" if found is None else f"{found.glyph} {found.word}".replace(" ", words.NBSP)
+
+
+def verdict_label(name: str, row: MartRow) -> str:
+    """A name with the glyph of its coefficient's verdict before it, for the labels of a figure."""
+    found = reliability(row)
+    return name if found is None else f"{found.glyph} {name}"
+
+
+def verdict_key(rows: Iterable[MartRow]) -> str:
+    """What the glyphs before the names mean: `\u25cf reliable, \u25c6 unreliable`, only those that occur."""
+    found = {reliability(row) for row in rows} - {None}
+    return ", ".join(f"{each.glyph} {each.word}" for each in COEFFICIENT.values() if each in found)
 
 
 def has_moved(psi: MartRow, no_drift: float | None, *, baseline_days: int = MIN_BASELINE_DAYS) -> bool:

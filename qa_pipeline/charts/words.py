@@ -100,11 +100,23 @@ def points(change: float) -> str:
     return f"{sign}{text}{NBSP}pt"
 
 
-def signed(change: float) -> str:
+def points_range(low: float | None, high: float | None) -> str:
+    """The interval of a difference of shares: `-0.4 to +1.2 pt`; nothing when an end is missing."""
+    if low is None or high is None:
+        return ""
+    return f"{points(low).removesuffix(f'{NBSP}pt')} to {points(high)}"
+
+
+def signed(change: float, *, digits: int = 2) -> str:
     """A difference of two coefficients, signed: `+0.04`."""
-    text = f"{abs(change):.2f}"
+    text = f"{abs(change):.{digits}f}"
     sign = "" if float(text) == 0 else "+" if change > 0 else MINUS
     return f"{sign}{text}"
+
+
+def signed_range(low: float | None, high: float | None, *, digits: int = 2) -> str:
+    """The interval of a difference: `-0.02 to +0.08`; nothing when an end is missing."""
+    return "" if low is None or high is None else f"{signed(low, digits=digits)} to {signed(high, digits=digits)}"
 
 
 def day(value: date | None) -> str:

@@ -19,7 +19,7 @@ from qa_pipeline.defs.resources import Warehouse, Workspace
 from qa_pipeline.defs.synthetic import is_synthetic
 from qa_pipeline.marts.build import COMMENTS, MARTS, QUERIES, build_marts
 from qa_pipeline.marts.reading import sql_text
-from qa_pipeline.marts.records import COLUMNS, KEY
+from qa_pipeline.marts.records import KEY, columns_of
 from qa_pipeline.settings import project_root
 
 # One night missed is a warning, two are a failure: the sensor or the schedule should have run.
@@ -73,7 +73,7 @@ def asset_spec(name: str) -> dg.AssetSpec:
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(name=column, type=type_, description=text)
-                    for column, (type_, text) in COLUMNS.items()
+                    for column, (type_, text) in columns_of(name).items()
                 ]
             ),
         },

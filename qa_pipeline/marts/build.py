@@ -97,7 +97,7 @@ def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Confi
         for name, found in found_figures.items():
             found.append((windows, [_missing(found, config, headline=HEADLINES[name])]))
             rows[name] = [
-                mart_rows(figures, windows=over, provisional_after=settled)
+                mart_rows(name, figures, windows=over, provisional_after=settled)
                 for over, group in found
                 for figures in group
                 if len(figures.window)

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from qa_pipeline.marts import verdicts
 from qa_pipeline.marts.reading import Codes
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 from qa_pipeline.stats.windows import PERIODS, Windows
@@ -57,6 +58,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     ),
 }
 KEY = tuple(COLUMNS)[:10]
+_VERDICT: dict[str, tuple[str, str]] = {"verdict": ("varchar", verdicts.COMMENT)}
 _TEXTS = ("market", "queue", "subject_kind", "subject", "metric", "reference_kind")
 
 
@@ -114,8 +116,13 @@ def constant(name: str, rows: int) -> Codes:
     return Codes(values=np.zeros(rows, dtype=np.int64), names=(name,))
 
 
-def mart_rows(figures: Figures, *, windows: Windows, provisional_after: np.datetime64) -> pa.Table:
-    """Rows with COLUMNS. A period that ends after `provisional_after` is provisional."""
+def columns_of(name: str) -> dict[str, tuple[str, str]]:
+    """Type and comment of every column of a mart: COLUMNS, and the verdict where the mart has coefficients."""
+    return COLUMNS | (_VERDICT if name in verdicts.VERDICT_MARTS else {})
+
+
+def mart_rows(name: str, figures: Figures, *, windows: Windows, provisional_after: np.datetime64) -> pa.Table:
+    """Rows with the columns of mart `name`. A period that ends after `provisional_after` is provisional."""
     period = Codes(values=windows.period[figures.window], names=PERIODS)
     end = windows.end[figures.window]
     texts = {name: _dictionary(figures.texts[name]) for name in _TEXTS}
@@ -133,6 +140,9 @@ def mart_rows(figures: Figures, *, windows: Windows, provisional_after: np.datet
         "is_provisional": pa.array(end > provisional_after),
         "reason": _dictionary(Codes(values=figures.reason, names=REASONS)),
     }
+    if "verdict" in columns_of(name):
+        judged = verdicts.verdicts(figures.texts["metric"], low=figures.low, high=figures.high)
+        columns["verdict"] = _dictionary(judged)
     return pa.table(columns)
 
 
@@ -141,7 +151,8 @@ def write_mart(con: duckdb.DuckDBPyConnection, name: str, rows: list[pa.Table], 
 
     The caller holds the transaction. `name` is one of the project's own words, never data.
     """
-    declared = ", ".join(f"{column} {type_}" for column, (type_, _) in COLUMNS.items())
+    columns = columns_of(name)
+    declared = ", ".join(f"{column} {type_}" for column, (type_, _) in columns.items())
     con.execute(f"create or replace table marts.{name} ({declared})")
     if rows:
         con.register("mart_rows", pa.concat_tables(rows))
@@ -150,7 +161,7 @@ def write_mart(con: duckdb.DuckDBPyConnection, name: str, rows: list[pa.Table], 
         finally:
             con.unregister("mart_rows")
     con.execute(f"comment on table marts.{name} is {_quoted(comment)}")
-    for column, (_, text) in COLUMNS.items():
+    for column, (_, text) in columns.items():
         con.execute(f"comment on column marts.{name}.{column} is {_quoted(text)}")
     return sum(table.num_rows for table in rows)
 

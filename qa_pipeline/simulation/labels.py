@@ -10,6 +10,7 @@ import numpy as np
 
 from qa_pipeline.simulation.arrays import (
     CALIBRATION_IDS,
+    REPEAT_IDS,
     Bools,
     Floats,
     Ints,
@@ -30,10 +31,12 @@ from qa_pipeline.simulation.world import EXPERT, REVIEWER, confusion
 PRODUCTION, QA, EXPERT_STAGE, CALIBRATION = range(4)
 SHARE_LATE = 0.05
 SHARE_REVISED = 0.01
+SHARE_REPEATED = 0.015
 SHARE_EXPERT = 0.015
 SHARE_QA = 0.003
 CALIBRATION_WEEKDAY = 2
 CALIBRATION_RATERS = 5
+REPEATED_WITHIN = 3
 # first decision a day later, then up to three days more
 LONGEST_OFFSET = 4
 
@@ -106,6 +109,16 @@ def _revisions(rng: np.random.Generator, rows: Rows) -> Rows:
     return again
 
 
+def _repeats(plan: Plan, rows: Rows, *, day: dt.date) -> Rows:
+    """Return decisions of the same annotators on the same items, one to three days later; the first is forgotten."""
+    rng = plan.rng(Stream.REPEATS, day)
+    is_early = (rows["stage"] == PRODUCTION) & (rows["offset"] <= LONGEST_OFFSET - REPEATED_WITHIN)
+    again = take(rows, is_early & (rng.random(count(rows)) < SHARE_REPEATED))
+    again["offset"] = again["offset"] + rng.integers(1, REPEATED_WITHIN + 1, count(again))
+    again["submitted"] = _times(rng, again, day=day, is_first=np.zeros(count(again), dtype=np.bool_))
+    return _complete(plan, rng, again, day=day, first_id=REPEAT_IDS)
+
+
 def _complete(plan: Plan, rng: np.random.Generator, rows: Rows, *, day: dt.date, first_id: int = 0) -> Rows:
     """Add answers, ids and the optional columns."""
     size = count(rows)
@@ -140,8 +153,8 @@ def ratings_of_items(plan: Plan, items: Rows, *, day: dt.date) -> Rows:
     rows = join([production, senior])
     is_first = np.concatenate([is_first, np.zeros(count(senior), dtype=np.bool_)])
     rows["submitted"] = _times(rng, rows, day=day, is_first=is_first)
-    rows = join([rows, _revisions(rng, rows)])
-    return _complete(plan, rng, rows, day=day)
+    revised = join([rows, _revisions(rng, rows)])
+    return join([_complete(plan, rng, revised, day=day), _repeats(plan, rows, day=day)])
 
 
 def calibration_ratings(plan: Plan, *, day: dt.date) -> Rows:

@@ -207,6 +207,7 @@ MODELS = (
     ModelSpec("textguard", "1.4.0", "classifier", 2.0, 1.0, None),
     ModelSpec("textguard", "2.0.0", "classifier", 2.5, 1.0, None),
     ModelSpec("policy_judge", "2026-09", "llm", 2.3, 0.5, 2),
+    ModelSpec("safety_judge", "2026-10", "llm", 2.1, 0.5, 2),
 )
 GUIDELINES = ("2026.1", "2026.2")
 

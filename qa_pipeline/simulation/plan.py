@@ -13,7 +13,7 @@ from qa_pipeline.simulation.operation import MODELS, QUEUES
 from qa_pipeline.simulation.timeline import Timeline
 from qa_pipeline.simulation.world import World
 
-# Ratings per decided item: 60 % one, 30 % two, 10 % three, and what experts, QA and revisions add.
+# Ratings per decided item: 60 % one, 30 % two, 10 % three, and what experts, QA, revisions and repeats add.
 RATINGS_PER_ITEM = 1.54
 MOST_PER_DAY = 50_000_000
 

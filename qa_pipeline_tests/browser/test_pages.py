@@ -209,6 +209,18 @@ def test_a_phone_scrolls_only_up_and_down(browser: webdriver.Chrome, reports: Pa
     assert max(browser.execute_script(ends)) <= 400
 
 
+def test_tables_stay_within_their_cards(browser: webdriver.Chrome, reports: Path) -> None:
+    """Stops the numbers under one figure from lying over the figure beside it: wide tables scroll in their own box."""
+    for width in (1400, 400):
+        _open(browser, reports / "plain" / "market-BR.html", width=width)
+        browser.execute_script("document.querySelectorAll('details').forEach(entry => { entry.open = true; })")
+        outside = (
+            "return [...document.querySelectorAll('.card .scroll')].filter(box => box.getBoundingClientRect().right > "
+            "box.closest('.card').getBoundingClientRect().right + 1).length"
+        )
+        assert browser.execute_script(outside) == 0
+
+
 def test_paper_has_every_figure(browser: webdriver.Chrome, reports: Path) -> None:
     """Stops empty boxes on paper: figures never scrolled to are drawn before printing, in the light theme."""
     _open(browser, reports / "plain" / "market-BR.html", scheme="dark")

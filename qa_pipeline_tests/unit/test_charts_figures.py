@@ -101,12 +101,14 @@ def test_agreement_panels_share_one_scale() -> None:
     first, second = (_valid(panel) for panel in panels[:2])
     assert first["layout"]["yaxis"]["range"] == second["layout"]["yaxis"]["range"] == [0.53, 1.03]
     assert first["layout"]["xaxis"]["range"] == second["layout"]["xaxis"]["range"]
-    assert [trace["y"] for trace in second["data"] if trace.get("fill") is None] == [[0.9, 0.91, None]]
+    assert [trace["y"] for trace in second["data"] if trace["mode"] == "lines" and "fill" not in trace] == [
+        [0.9, 0.91, None]
+    ]
     assert (len(first["layout"]["shapes"]), len(second["layout"]["shapes"])) == (1, 0)
     assert (panels[2].spec, panels[2].reason) == (None, "no data")
     window = mart_row(0.61, 0.58, 0.64, period="trailing_28d", metric="krippendorff_alpha")
     (panel,) = agreement_panels({"a": [*rows["a"], window]}, names={"a": "A"}, span=SPAN, targets={"a": 0.667})
-    assert panel.question == "\u03b1 0.61 (0.58\u20130.64), target 0.667"
+    assert panel.question == "\u03b1 0.61 (0.58\u20130.64), target 0.667, \u25c6\u00a0unreliable"
 
 
 def test_notes_name_only_what_is_drawn() -> None:

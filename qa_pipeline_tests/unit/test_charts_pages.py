@@ -7,12 +7,14 @@ from datetime import date
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from qa_pipeline.charts.pages import write_pages
 from qa_pipeline.charts.publishing import WORKSHOP, publish
+from qa_pipeline.charts.reading import MARTS, Mart, MartRow, Reader
 from qa_pipeline.charts.words import percent, percent_range
 from qa_pipeline.config import Targets
 from qa_pipeline.errors import HomeError
@@ -299,6 +301,68 @@ def test_no_notice_without_synthetic_data(warehouse: duckdb.DuckDBPyConnection, 
     assert all("ynthetic" not in page.read_text() for page in _write(warehouse, tmp_path, is_synthetic=False))
 
 
+def test_a_market_says_what_is_behind_its_agreement(pages: list[Path]) -> None:
+    """Stops the marts of agreement from being computed each night and shown nowhere."""
+    page = _read(next(path for path in pages if path.name == "market-BR.html"))
+    for sentence in (
+        "Agreement fell in Hate speech and rose in Spam in the week of 16 Nov",
+        "Hate speech: \u03b1 is 0.09 lower (0.05\u20130.13) than in the four weeks before, most of which was decided",
+        "No change that the data can show: ",
+        "lower for certain: vendor borealis",
+        "62% of disagreement is over ok / violating; as one label \u03b1 gains +0.05",
+        "Agreement is better without a1 and vendor borealis",
+        "less often for Vendor borealis, 80.0% (77.0\u201383.0%)",
+        "+10.0 pt (+7.0 to +13.0 pt) when shown",
+        "Calibration on 4 Nov: \u03b1 of the week after minus the week before is +0.08",
+        "\u25c6 unreliable",
+    ):
+        assert sentence in page.text, sentence
+    tables = re.findall(r"<caption>(.*?)</caption>", page.source)
+    for caption in ("by queue, newest 28 days", "minus the 28 days before", "Confused labels", "worst first"):
+        assert any(caption in found for found in tables), caption
+    keys = {attrs["id"] for _, attrs in page.elements if "plot" in (attrs.get("class") or "").split()}
+    # Nothing has enough data in one of the five queues: a sentence each with the reason, no empty figure.
+    places = [place for place in range(5) if f"whom-{place}" in keys]
+    assert len(places) == 5
+    assert len([place for place in range(5) if f"confusion-{place}" in keys]) == 4
+    assert len([place for place in range(5) if f"vitality-{place}" in keys]) == 4
+    assert "Confused labels: not enough data. Which two labels" in page.text
+    assert "Not shown: too few items." in page.text
+
+
+def test_what_no_queue_has_is_said_once(tmp_path: Path) -> None:
+    """Stops the same sentence about a feed's missing column in every queue, and silence about it."""
+    with fake_warehouse() as con:
+        for mart in ("self_consistency", "anchoring", "calibration", "agreement_change"):
+            con.execute(f"delete from marts.{mart}")
+        text = _write_config(con, tmp_path, has_targets=True)["market-BR.html"].text
+    for line in (
+        "Self-consistency : no item came back to the same person on a later day.",
+        "Effect of suggestions : no decision came with a suggested label.",
+        "Calibration : no calibration session was held.",
+    ):
+        assert text.count(line) == 1, line
+    assert "Is this week different?" not in text
+
+
+def test_each_mart_is_read_once_a_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops a query a queue and metric: pages of 20 markets with 20 queues would take minutes."""
+    asked: Counter[str] = Counter()
+    read = Reader.mart
+
+    def counted(self: Reader, mart: Mart, **wanted: Any) -> list[MartRow]:
+        asked[mart] += 1
+        return read(self, mart, **wanted)
+
+    monkeypatch.setattr(Reader, "mart", counted)
+    with fake_warehouse() as con:
+        _write_config(con, tmp_path, has_targets=True)
+    assert set(asked) == set(MARTS)
+    assert all(asked[mart] <= 5 for mart in set(MARTS) - {"agreement", "defect_rate"}), asked
+    assert asked["agreement"] <= 2 * 5 + 3
+    assert max(path.stat().st_size for path in tmp_path.glob("market-*.html")) < 1_500_000
+
+
 def test_pages_load_nothing_and_have_no_inline_code(pages: list[Path], hostile_pages: list[Path]) -> None:
     """Stops external requests, inline handlers and inline scripts: the Content-Security-Policy would break the page."""
     for path in (*pages, *hostile_pages):
@@ -384,6 +448,7 @@ def test_marts_of_nulls_give_reasons(tmp_path: Path) -> None:
                     True,
                     reason,
                 ]
+                row += ["not enough data"] if mart == "agreement" else []
                 con.execute(f"insert into marts.{mart} values ({', '.join('?' * len(row))})", row)
         pages = _write(con, tmp_path)
     page = _Page(next(path for path in pages if path.name == "market-BR.html"))

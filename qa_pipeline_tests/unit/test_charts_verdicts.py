@@ -8,6 +8,7 @@ from qa_pipeline.charts import findings, verdicts
 from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow, Volume, choose_grain, newest
 from qa_pipeline.charts.verdicts import judge
+from qa_pipeline.marts.verdicts import VERDICTS
 from qa_pipeline_tests.fake_marts import mart_row
 
 
@@ -39,15 +40,21 @@ def test_one_rule_for_every_measure(
     assert judge(None, target, measure=DEFECT_RATE).word == "not enough data"
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [(0.80, 0.9, "reliable"), (0.667, 0.85, "tentative"), (0.6, 0.7, ""), (0.5, 0.66, "unreliable")],
-)
-def test_reliability(low: float, high: float, word: str) -> None:
-    """DESIGN section 6, vocabulary. Stops a verdict from the estimate instead of the interval."""
-    assert verdicts.reliability(mart_row((low + high) / 2, low, high)) == word
-    assert verdicts.reliability(mart_row(0.9)) == ""
-    assert verdicts.reliability(None) == ""
+def test_a_page_shows_the_mart_s_verdict() -> None:
+    """Stops a page from judging a coefficient by a rule of its own, and a verdict by colour alone."""
+    row = mart_row(0.7, 0.5, 0.9, metric="krippendorff_alpha")._replace(verdict="tentative")
+    found = verdicts.reliability(row)
+    assert found is not None
+    assert (found.word, found.glyph, found.key) == ("tentative", "\u25b2", "watch")
+    assert (verdicts.verdict_text(row), verdicts.verdict_label("x", row)) == ("\u25b2\u00a0tentative", "\u25b2 x")
+    share = mart_row(0.9, 0.8, 0.95, metric="percent_agreement")
+    assert (verdicts.reliability(share), verdicts.verdict_text(None), verdicts.verdict_label("x", share)) == (
+        None,
+        "",
+        "x",
+    )
+    assert set(verdicts.COEFFICIENT) == set(VERDICTS)
+    assert verdicts.verdict_key([row, share, row]) == "\u25b2 tentative"
 
 
 def test_a_value_beside_its_target_is_not_rounded_onto_it() -> None:
@@ -113,8 +120,11 @@ def test_agreement_titles() -> None:
     )
     assert title({"a": None}, 0.7) == "Agreement: no queue has enough data to judge"
     assert title({"a": bad}, None) == "Agreement beyond chance; no target is set"
-    found = findings.coefficients_title(mart_row(0.9), alpha=middling)
+    alpha = mart_row(0.72, 0.69, 0.75, metric="krippendorff_alpha")
+    found = findings.coefficients_title(mart_row(0.9), alpha=alpha)
     assert found == "People agree on 90% of pairs; beyond chance, \u03b1 is 0.72 (0.69\u20130.75): tentative"
+    wide = alpha._replace(low=0.6, verdict="not enough data")
+    assert findings.coefficients_title(mart_row(0.9), alpha=wide).endswith(": not enough data for a verdict")
 
 
 def test_comparisons_name_only_what_is_certain() -> None:

@@ -416,7 +416,7 @@ def test_each_model_decides_once_per_item(judge: _Judge) -> None:
                 scores[unit].append((row["label"], row["score"], row["is_decision"]))
                 queues[row["item_id"]] = row["queue"]
     kinds = {unit[2] for unit in scores}
-    assert len(kinds) == 3
+    assert len(kinds) == 4
     taxonomy = judge.config.taxonomy.queues
     for unit, labels in scores.items():
         assert {label for label, _, _ in labels} == {label.code for label in taxonomy[queues[unit[0]]].labels}

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from qa_pipeline.settings import Home
-from qa_pipeline.simulation.arrays import Bools, Floats, Ints, Rows, count, take
+from qa_pipeline.simulation.arrays import IDS_PER_DAY, REPEAT_IDS, Bools, Floats, Ints, Rows, count, take
 from qa_pipeline.simulation.items import gold_of_day, items_of_day
-from qa_pipeline.simulation.labels import PRODUCTION, ratings_of_items
+from qa_pipeline.simulation.labels import PRODUCTION, SHARE_REPEATED, ratings_of_items
 from qa_pipeline.simulation.models import RANDOM, predicted_items, score_items
 from qa_pipeline.simulation.operation import MARKETS, QUEUES
 from qa_pipeline.simulation.plan import Plan
@@ -103,6 +103,21 @@ def test_raters_of_an_item_differ(ratings: Rows) -> None:
     unit = (ratings["item"] % 10**8 * len(MARKETS) + ratings["market"]) * 1000 + ratings["rater"]
     repeats = count(ratings) - len(np.unique(unit))
     assert repeats / count(ratings) == pytest.approx(0.01, abs=0.003)
+
+
+def test_some_items_come_back_to_the_same_person(plan: Plan, items: Rows) -> None:
+    """Stops an operation without self-consistency: the same annotator, the same item, one to three days later."""
+    rows = ratings_of_items(plan, items, day=DAY)
+    is_again = rows["label_id"] % IDS_PER_DAY >= REPEAT_IDS
+    again, once = take(rows, is_again), take(rows, ~is_again)
+    assert count(again) / count(once) == pytest.approx(SHARE_REPEATED, rel=0.15)
+    assert len(np.unique(rows["label_id"])) == count(rows)
+    unit = ["item", "market", "rater"]
+    first = {tuple(key): offset for *key, offset in zip(*(once[name] for name in [*unit, "offset"]), strict=True)}
+    later = [
+        offset - first[tuple(key)] for *key, offset in zip(*(again[name] for name in [*unit, "offset"]), strict=True)
+    ]
+    assert set(later) == {1, 2, 3}
 
 
 def _alpha(ratings: Rows, queue: int) -> float:
