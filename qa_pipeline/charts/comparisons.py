@@ -179,7 +179,10 @@ def coefficient_chart(rows: Sequence[MartRow], *, key: str) -> Chart:
     ac1 = next((row for row in found if row.metric == "gwet_ac1"), None)
     more = ""
     if alpha is not None and alpha.high is not None and ac1 is not None and (ac1.low or -1.0) > alpha.high:
-        more = " \u03b1 is below AC1 because one label is so common that chance explains much of the agreement."
+        more = (
+            " \u03b1 is below AC1: \u03b1 expects more agreement by chance where labels are common, AC1 less the more "
+            "labels the queue declares."
+        )
     return Chart(key, title, question, lead + more, spec, "", spec["layout"]["height"], table)
 
 

@@ -34,8 +34,23 @@ METRIC_BASIS = {
 # What a queue whose labels have no order and no distance does not have.
 WEIGHTED = frozenset({"percent_agreement_weighted", "fleiss_kappa_weighted", "gwet_ac2"})
 BASES = ("pairable", "modal")
-# Units per pattern and the labels that could be given -> a coefficient.
-CoefficientOf: TypeAlias = Callable[[FloatArray, FloatArray], Coefficient]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What raters could choose from: how many labels, and the sum of the weights of all pairs of them, `[...]` each."""
+
+    categories: FloatArray
+    total_weight: FloatArray
+
+    @property
+    def by_replicate(self) -> "Choice":
+        """The same for every replicate left out, `[..., 1]`."""
+        return Choice(self.categories[..., None], self.total_weight[..., None])
+
+
+# Units per pattern and what could be chosen -> a coefficient.
+CoefficientOf: TypeAlias = Callable[[FloatArray, Choice], Coefficient]
 
 
 @dataclass(frozen=True)
@@ -127,10 +142,10 @@ def cell_sums(
         labels, patterns, weights = units.table.dense(chosen, scale=scales[cell])
         for window, counts in _windows(daily, windows):
             given = np.broadcast_to(declared[:, cell], (len(windows), declared.shape[-1]))[window]
-            categories = _categories(counts.sum(axis=1), patterns, labels=labels, declared=given)
+            choice = _choice(counts.sum(axis=1), patterns, labels=labels, declared=given, weights=weights)
             made = _coefficients(patterns, scales[cell].kind, weights)
             made = {metric: coefficient for metric, coefficient in made.items() if metric in metrics}
-            _put(arrays, cell=cell, window=window, counts=counts, patterns=patterns, coefficients=made, q=categories)
+            _put(arrays, cell=cell, window=window, counts=counts, patterns=patterns, coefficients=made, choice=choice)
     return CellSums(
         who=Codes(values=who, names=units.who.names),
         market=Codes(values=market, names=places.market.names),
@@ -158,11 +173,19 @@ def _windows(daily: FloatArray, windows: Windows) -> Iterator[tuple[IntArray, Fl
         yield window, running[windows.stop[window]] - running[windows.first[window]]
 
 
-def _categories(counts: FloatArray, patterns: Patterns, *, labels: IntArray, declared: FloatArray) -> FloatArray:
-    """Labels that could be given, `[W]`: the declared ones and any others that were given."""
-    given = counts @ patterns.ratings > 0
-    total: FloatArray = declared.sum(axis=-1) + (given & (declared[:, labels] == 0)).sum(axis=-1)
-    return total
+def _choice(
+    counts: FloatArray, patterns: Patterns, *, labels: IntArray, declared: FloatArray, weights: FloatArray
+) -> Choice:
+    """What could be chosen in each window `[W]`: the declared labels and any others that were given in it.
+
+    `weights` may hold labels of other windows: a set of labels counts in the windows in which somebody gave it.
+    """
+    known = declared[:, labels] > 0
+    possible = ((counts @ patterns.ratings > 0) | known).astype(np.float64)
+    return Choice(
+        categories=declared.sum(axis=-1) + possible.sum(axis=-1) - known.sum(axis=-1),
+        total_weight=((possible @ weights) * possible).sum(axis=-1),
+    )
 
 
 def _put(
@@ -173,7 +196,7 @@ def _put(
     counts: FloatArray,
     patterns: Patterns,
     coefficients: dict[str, CoefficientOf],
-    q: FloatArray,
+    choice: Choice,
 ) -> None:
     """Compute and store one cell; `counts` `[W, 20, P]` units per replicate and pattern."""
     without = leave_one_out(counts)
@@ -193,22 +216,24 @@ def _put(
     of_basis = {"pairable": without, "modal": without * is_modal[:, None, :]}
     for metric, coefficient in coefficients.items():
         sums = of_basis[METRIC_BASIS[metric]]
-        found = coefficient(sums, q[:, None])
+        found = coefficient(sums, choice.by_replicate)
         arrays.put("statistics", metric, window=window, cell=cell, values=found.value)
-        whole = coefficient(sums[:, 0], q)
+        whole = coefficient(sums[:, 0], choice)
         arrays.put("variance", metric, window=window, cell=cell, values=whole.variance(sums[:, 0]))
         arrays.put("effective_units", metric, window=window, cell=cell, values=whole.effective_units(sums[:, 0]))
 
 
 def _coefficients(patterns: Patterns, kind: str, weights: FloatArray) -> dict[str, CoefficientOf]:
-    """Every metric that the scale has, as a function of units per pattern and the labels that could be given."""
+    """Every metric that the scale has, as a function of units per pattern and what could be chosen."""
     exact = np.eye(patterns.ratings.shape[1])
 
     def of(function: Callable[..., Coefficient], **named: object) -> CoefficientOf:
-        return lambda counts, _q: function(counts, patterns, **named)
+        return lambda counts, _choice: function(counts, patterns, **named)
 
     def gwet(table: FloatArray) -> CoefficientOf:
-        return lambda counts, q: stats.gwet_ac(counts, patterns, weights=table, categories=q)
+        return lambda counts, choice: stats.gwet_ac(
+            counts, patterns, weights=table, categories=choice.categories, total_weight=choice.total_weight
+        )
 
     found = {
         "percent_agreement": of(stats.percent_agreement, weights=exact),
@@ -216,7 +241,9 @@ def _coefficients(patterns: Patterns, kind: str, weights: FloatArray) -> dict[st
         "fleiss_1971": of(stats.fleiss_kappa, weights=exact),
         "fleiss_kappa": of(stats.fleiss_kappa, weights=exact),
         "gwet_ac1": gwet(exact),
-        "prevalence_index": lambda counts, q: stats.prevalence_index(counts, patterns, categories=q),
+        "prevalence_index": lambda counts, choice: stats.prevalence_index(
+            counts, patterns, categories=choice.categories
+        ),
     }
     if kind == "mixed":
         return found

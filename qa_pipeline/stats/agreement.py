@@ -132,18 +132,27 @@ def fleiss_kappa(counts: FloatArray, patterns: Patterns, *, weights: FloatArray)
     return _beyond_chance(counts, patterns, weights=weights, expected=expected, slope=slope)
 
 
-def gwet_ac(counts: FloatArray, patterns: Patterns, *, weights: FloatArray, categories: FloatArray) -> Coefficient:
+def gwet_ac(
+    counts: FloatArray,
+    patterns: Patterns,
+    *,
+    weights: FloatArray,
+    categories: FloatArray,
+    total_weight: FloatArray | None = None,
+) -> Coefficient:
     """Gwet's AC1 (nominal weights) or AC2: (p_a - p_e) / (1 - p_e).
 
     p_e = T_w / (q (q - 1)) * sum_k pi_k (1 - pi_k), T_w the sum of all q x q weights. `categories` is q, the labels
-    that raters could choose from (declared, not observed), broadcast to `[...]`; `weights` `[L, L]` may hold fewer
-    labels than q only on a nominal scale, where T_w = q. Source: K. L. Gwet (2008), British Journal of Mathematical and
-    Statistical Psychology 61, 29-48. NaN where q < 2 or where only one label was given (the formula says 1 there, of
-    which nothing was seen).
+    that raters could choose from (declared, not observed), broadcast to `[...]`. On a nominal scale T_w = q, and
+    `weights` `[L, L]` may hold fewer labels than q. Else T_w is `total_weight`, broadcast to `[...]`, which the caller
+    must give where `weights` holds labels that could not be chosen, and otherwise the sum of `weights`. Source: K. L.
+    Gwet (2008), British Journal of Mathematical and Statistical Psychology 61, 29-48. NaN where q < 2 or where only one
+    label was given (the formula says 1 there, of which nothing was seen).
     """
     shares = prevalence(counts, patterns)
     is_nominal = bool(np.all(weights == np.eye(len(weights))))
-    total = categories if is_nominal else np.broadcast_to(weights.sum(), np.shape(categories))
+    all_weights = weights.sum() if total_weight is None else total_weight
+    total = categories if is_nominal else np.broadcast_to(all_weights, np.shape(categories))
     factor = divide(total, categories * (categories - 1))[..., None]
     slope = factor * (1 - 2 * shares)
     expected = (factor * shares * (1 - shares)).sum(axis=-1)

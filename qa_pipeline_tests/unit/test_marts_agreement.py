@@ -282,6 +282,28 @@ def test_labels_of_a_multi_select_queue_are_the_sets_observed() -> None:
     assert found.estimate == pytest.approx((200 / 240 - 0.25) / 0.75, abs=1e-12)
 
 
+def test_a_week_of_multi_select_labels_does_not_depend_on_the_sets_of_other_weeks() -> None:
+    """Stops T_w of AC2 from being summed over label sets that only appear months later."""
+    week = {"a,a": 50, "a|b,a|b": 50, "b,b": 50, "a,a|b": 20, "a|b,b": 20}
+    later = {"c,c": 30, "c|d,c|d": 30, "d,d|e": 30, "e,e": 30, "c|d|e,e": 30}
+    monday = date(2026, 1, 5)
+    found = []
+    for days in ({monday: week}, {monday: week, monday + timedelta(days=70): later}):
+        con = empty_warehouse()
+        for day, counts in days.items():
+            rows = [
+                {"business_date": day, "pattern": pattern, "n_raters": 2, "replicate": unit % 20}
+                for pattern, count in counts.items()
+                for unit in range(count)
+            ]
+            fill(con, "tallies.unit_patterns", rows)
+        build_marts(con, sql_root=SQL_ROOT, config=config({"hate": ["a", "b", "c", "d"]}, multi_select=["hate"]))
+        weeks = read_mart(con, "agreement", period="week", market="AU", queue="hate", metric="gwet_ac2")
+        (row,) = (row for row in weeks if row.period_start == monday)
+        found.append((row.estimate, row.ci_low, row.ci_high))
+    assert found[1] == pytest.approx(found[0])
+
+
 def test_pools_are_kept_apart() -> None:
     """Stops calibration sessions from entering production figures."""
     con = empty_warehouse()
