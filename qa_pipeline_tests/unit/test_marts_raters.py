@@ -23,6 +23,7 @@ from qa_pipeline_tests.tally_tables import (
     config,
     empty_warehouse,
     fill,
+    land,
     read_mart,
 )
 
@@ -345,6 +346,48 @@ def test_a_session_is_compared_with_the_weeks_around_it() -> None:
     assert change.estimate == pytest.approx(0.3)
     assert 0 < change.ci_low < 0.3 < change.ci_high
     assert (change.period, change.period_start, change.subject) == ("day", session, "production")
+
+
+def _around_a_session(con: duckdb.DuckDBPyConnection, *days: int, session: date) -> None:
+    """A session of 40 units and, so many days from it, production of 100; then the marts."""
+    for day in days:
+        when = {"business_date": session + timedelta(days=day), "n_raters": 2}
+        for pattern, n in (("a,a", 40), ("b,b", 40), ("a,b", 20)):
+            fill(
+                con,
+                "tallies.unit_patterns",
+                [when | {"pattern": pattern, "n": 1, "replicate": unit % 20} for unit in range(n)],
+            )
+    own = {"rater_pool": "calibration", "business_date": session, "n_raters": 2}
+    fill(con, "tallies.unit_patterns", [own | {"pattern": "a,a", "n": 20}, own | {"pattern": "a,b", "n": 20}])
+    _build(con)
+
+
+@pytest.mark.parametrize("days", [(-2,), ()])
+def test_a_session_with_nothing_after_it_has_nothing_to_compare(days: Sequence[int]) -> None:
+    """Stops the newest session from reading as if none had been held: there is one, and what was before it."""
+    con = empty_warehouse()
+    _around_a_session(con, *days, session=MONDAY)
+    found = by(read_mart(con, "calibration", market="AU", queue="hate"), "metric")
+    for metric in ("krippendorff_alpha", "percent_agreement"):
+        change = found[f"change_{metric}"]
+        assert (change.period_start, change.subject, change.reason) == (MONDAY, "production", "no_comparison")
+        assert change.n_items == 0
+        assert (f"before_{metric}" in found) == bool(days)
+        assert f"after_{metric}" not in found
+    assert "no_data" not in {row.reason for row in read_mart(con, "calibration")}
+
+
+def test_a_session_is_final_once_the_week_after_it_is() -> None:
+    """Stops figures of the week after from being called final while the days of that week may still change."""
+    session = date(2026, 6, 10)
+    for newest, is_open in ((session + timedelta(days=28 + 6), True), (session + timedelta(days=28 + 7), False)):
+        con = empty_warehouse()
+        land(con, newest)
+        _around_a_session(con, -2, 5, session=session)
+        for row in read_mart(con, "calibration"):
+            is_after = row.metric.startswith(("after_", "change_"))
+            assert row.is_provisional == (is_open and is_after), row.metric
 
 
 def test_marts_without_anything_to_say_say_so() -> None:
