@@ -99,6 +99,11 @@ def _quiet(row: MartRow, *, name: str) -> str:
     """A queue without a clear change: the difference, or why there is none."""
     if row.low is None:
         return f"{name} ({words.reason_text(row.reason)})"
+    return _told(row, name=name)
+
+
+def _told(row: MartRow, *, name: str) -> str:
+    """`Hate speech +0.03 (-0.02 to +0.08), under another guideline`."""
     guideline = ", under another guideline" if row.reference_kind == OTHER else ""
     return f"{name} {difference_text(row, is_share=False)}{guideline}"
 
@@ -122,9 +127,7 @@ def _others(rows: Sequence[MartRow], *, names: Mapping[str, str]) -> list[Senten
             (row for row in rows if direction(row) is way),
             key=lambda row: (-abs(row.estimate or 0.0), names[row.queue], row.subject),
         )
-        texts = [
-            f"{names[row.queue]}, {who(row)} {difference_text(row, is_share=False)}" for row in moved[:OTHERS_SHOWN]
-        ]
+        texts = [_told(row, name=f"{names[row.queue]}, {who(row)}") for row in moved[:OTHERS_SHOWN]]
         if len(moved) > len(texts):
             texts.append(f"{len(moved) - len(texts)} more in the numbers")
         if moved:

@@ -3,11 +3,13 @@
 Which sessions there were and what is compared belong here; the figures are `agreement`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.agreement import agreement_figures
-from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.differences import completed, difference
 from qa_pipeline.marts.reading import Table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.jackknife import BoolArray
@@ -19,7 +21,8 @@ COMMENT = (
     "agreement in the session (subject calibration). before_... and after_...: agreement of production in the "
     f"{SESSION_DAYS} days before and after the date, for all annotators (subject production) and among each vendor's "
     "own. change_...: after minus before (Zou and Donner 2008). Each as percent_agreement and krippendorff_alpha. "
-    "n_items and n_ratings of a change are those after."
+    "n_items and n_ratings of a change are those after; a session with nothing before or after it has a change with "
+    "reason no_comparison. after_... and change_... are provisional as long as the last of the days after is."
 )
 
 
@@ -31,11 +34,12 @@ def calibration_figures(table: Table, *, config: Config) -> list[tuple[Windows, 
     if not is_session.any():
         return []
     dates = table.dates[is_session]
-    session, before, after = around_windows(dates, first=table.dates.min(), last=table.dates.max())
+    windows = around_windows(dates, first=table.dates.min(), last=table.dates.max())
+    session = windows[0]
     held = _held(table, is_session, session)
     lots = {
-        name: _of_sessions(agreement_figures(table, config=config, windows=windows, metrics=METRICS), held)
-        for name, windows in (("session", session), ("before", before), ("after", after))
+        name: _of_sessions(agreement_figures(table, config=config, windows=each, metrics=METRICS), held)
+        for name, each in zip(("session", "before", "after"), windows, strict=True)
     }
     figures = []
     for metric in METRICS:
@@ -43,12 +47,18 @@ def calibration_figures(table: Table, *, config: Config) -> list[tuple[Windows, 
             name: Figures.joined([each for each in lot if each.texts["metric"].names == (metric,)])
             for name, lot in lots.items()
         }
-        in_session = parts["session"].texts["subject"].equal("calibration")
-        figures.append(_named(parts["session"].where(in_session), f"session_{metric}"))
-        outside = {name: parts[name].where(_is_production(parts[name])) for name in ("before", "after")}
-        figures += [_named(found, f"{name}_{metric}") for name, found in outside.items()]
-        name = constant(f"change_{metric}", len(outside["after"].window))
-        figures.append(difference(outside["after"], outside["before"], metric=name, missing="no_comparison"))
+        in_session = parts["session"].where(_is_pool(parts["session"], "calibration"))
+        before, after = (parts[name].where(_is_production(parts[name])) for name in ("before", "after"))
+        after = replace(after, days_after=SESSION_DAYS)
+        figures += [
+            _named(found, f"{name}_{metric}")
+            for name, found in (("session", in_session), ("before", before), ("after", after))
+        ]
+        everybody = in_session.with_texts(subject=constant("production", len(in_session.window)))
+        for had in (before, everybody):
+            after = completed(after, like=had, reason="no_comparison")
+        name = constant(f"change_{metric}", len(after.window))
+        figures.append(difference(after, before, metric=name, missing="no_comparison"))
     return [(session, figures)]
 
 
@@ -76,8 +86,11 @@ def _of_sessions(figures: list[Figures], held: set[tuple[int, str, str]]) -> lis
 
 
 def _is_production(figures: Figures) -> BoolArray:
-    is_pool = figures.texts["subject_kind"].equal("pool") & figures.texts["subject"].equal("production")
-    found: BoolArray = is_pool | figures.texts["subject_kind"].equal("vendor")
+    return _is_pool(figures, "production") | figures.texts["subject_kind"].equal("vendor")
+
+
+def _is_pool(figures: Figures, pool: str) -> BoolArray:
+    found: BoolArray = figures.texts["subject_kind"].equal("pool") & figures.texts["subject"].equal(pool)
     return found
 
 

@@ -3,6 +3,8 @@
 Matching rows of two lots of figures and the arithmetic belong here; which lots are compared does not.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from qa_pipeline.marts.reading import Codes
@@ -45,7 +47,27 @@ def difference(now: Figures, before: Figures, *, metric: Codes, missing: str) ->
         n_items=now.n_items,
         n_ratings=now.n_ratings,
         reason=np.where(given, NO_REASON, reason),
+        days_after=max(now.days_after, before.days_after),
     )
+
+
+def completed(figures: Figures, *, like: Figures, reason: str) -> Figures:
+    """`figures` and, for every row of `like` that none of them matches, a row without an estimate for this reason."""
+    lacking = like.where(_matching(like, figures) < 0)
+    rows = len(lacking.window)
+    nothing, zero = np.full(rows, np.nan), np.zeros(rows)
+    blank = replace(
+        lacking,
+        method=np.full(rows, NO_METHOD),
+        estimate=nothing,
+        low=nothing,
+        high=nothing,
+        n_items=zero,
+        n_ratings=zero,
+        reason=np.full(rows, REASONS.index(reason)),
+        days_after=figures.days_after,
+    )
+    return Figures.joined([figures, blank])
 
 
 def _matching(now: Figures, before: Figures) -> IntArray:

@@ -69,7 +69,8 @@ _ARRAYS = ("window", "method", "estimate", "low", "high", "n_items", "n_ratings"
 class Figures:
     """Figures about to become mart rows, `[rows]` each; `window` indexes the windows they belong to.
 
-    `method` and `reason` index METHODS and REASONS (NO_REASON: NULL); NaN becomes NULL.
+    `method` and `reason` index METHODS and REASONS (NO_REASON: NULL); NaN becomes NULL. `days_after` is how many days
+    beyond the end of their period the data behind them go on.
     """
 
     window: IntArray
@@ -81,6 +82,7 @@ class Figures:
     n_items: FloatArray
     n_ratings: FloatArray
     reason: IntArray
+    days_after: int = 0
 
     def where(self, chosen: BoolArray) -> "Figures":
         """The chosen rows."""
@@ -96,6 +98,7 @@ class Figures:
         return replace(
             parts[0],
             texts={name: _joined([part.texts[name] for part in parts]) for name in parts[0].texts},
+            days_after=max(part.days_after for part in parts),
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
         )
 
@@ -122,7 +125,7 @@ def columns_of(name: str) -> dict[str, tuple[str, str]]:
 
 
 def mart_rows(name: str, figures: Figures, *, windows: Windows, provisional_after: np.datetime64) -> pa.Table:
-    """Rows with the columns of mart `name`. A period that ends after `provisional_after` is provisional."""
+    """Rows with the columns of mart `name`. Those whose data end after `provisional_after` are provisional."""
     period = Codes(values=windows.period[figures.window], names=PERIODS)
     end = windows.end[figures.window]
     texts = {name: _dictionary(figures.texts[name]) for name in _TEXTS}
@@ -137,7 +140,7 @@ def mart_rows(name: str, figures: Figures, *, windows: Windows, provisional_afte
         "ci_high": _numbers(figures.high),
         "n_items": pa.array(figures.n_items.astype(np.int64)),
         "n_ratings": pa.array(figures.n_ratings.astype(np.int64)),
-        "is_provisional": pa.array(end > provisional_after),
+        "is_provisional": pa.array(end + np.timedelta64(figures.days_after, "D") > provisional_after),
         "reason": _dictionary(Codes(values=figures.reason, names=REASONS)),
     }
     if "verdict" in columns_of(name):

@@ -154,6 +154,21 @@ def test_a_week_is_different_only_when_its_interval_says_so() -> None:
     assert week_change({}, names=NAMES, last=LAST) is None
 
 
+def test_a_vendor_under_another_guideline_is_told_apart_too() -> None:
+    """Stops a change of the rules from reading like one of a vendor, or of a model, beside queues that say so."""
+    rows = [
+        _change("hate", 0.01),
+        _change("hate", -0.2, about=("vendor", "x"), reference_kind="other_guideline"),
+        _change("hate", -0.1, about=("model_version", "judge@v3")),
+    ]
+    found = week_change(_by_queue(rows), names=NAMES, last=LAST)
+    assert found is not None
+    assert found.sentences[-1].text == (
+        "Lower by vendor or model: Hate, Vendor x \u22120.20 (\u22120.23 to \u22120.17), under another guideline; "
+        "Hate, People and judge@v3 \u22120.10 (\u22120.13 to \u22120.07)."
+    )
+
+
 def test_a_week_just_begun_gives_way_to_the_one_before() -> None:
     """Stops "not enough data" every Monday over a whole week that can be compared."""
     before = MONDAY - timedelta(days=7)

@@ -23,6 +23,7 @@ from qa_pipeline_tests.tally_tables import (
     config,
     empty_warehouse,
     fill,
+    land,
     read_mart,
 )
 
@@ -157,18 +158,27 @@ def test_merging_labels_gains_what_alpha_says(three: tuple[Ratings, duckdb.DuckD
     assert sum(row.estimate for row in shares.values()) == pytest.approx(1)
 
 
-def _weeks(con: duckdb.DuckDBPyConnection, *, share: Sequence[float], guideline: Sequence[str]) -> None:
-    """One Monday a week, with that share of 400 units agreeing, rated under that guideline."""
-    for week, (agreeing, version) in enumerate(zip(share, guideline, strict=True)):
-        same = round(400 * agreeing)
-        patterns = {"a,a": same // 2, "b,b": same - same // 2, "a,b": 400 - same}
+def _weeks(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    share: Sequence[float],
+    guideline: Sequence[str],
+    units: Sequence[int] | None = None,
+    **texts: str,
+) -> None:
+    """One Monday a week, with that share of 400 (or `units`) units agreeing, rated under that guideline."""
+    units = units or [400] * len(share)
+    for week, (agreeing, version, many) in enumerate(zip(share, guideline, units, strict=True)):
+        same = round(many * agreeing)
+        patterns = {"a,a": same // 2, "b,b": same - same // 2, "a,b": many - same}
         rows = [
-            {"pattern": pattern, "n_raters": 2, "n": 1, "replicate": unit % 20, "guideline_version": version}
+            {"pattern": pattern, "n_raters": 2, "n": 1, "replicate": unit % 20, "guideline_version": version} | texts
             for pattern, n in patterns.items()
             for unit in range(n)
         ]
         day = {"business_date": MONDAY + timedelta(days=7 * week)}
-        fill(con, "tallies.unit_patterns", [row | day for row in rows])
+        if rows:
+            fill(con, "tallies.unit_patterns", [row | day for row in rows])
 
 
 def _changes(con: duckdb.DuckDBPyConnection, metric: str) -> list[MartRow]:
@@ -207,6 +217,88 @@ def test_a_new_guideline_is_told_apart() -> None:
     kinds = [row.reference_kind for row in _changes(con, "change_krippendorff_alpha")]
     # Before week 4 (counted from 0) most units of the four weeks before are g1 and g2 alike, two each: no break.
     assert kinds == ["same_guideline", "same_guideline", "other_guideline", "other_guideline", "same_guideline"]
+
+
+def test_a_mix_of_guidelines_that_stays_is_no_break() -> None:
+    """Stops a queue whose largest guideline has under half of the units from being a break in every week."""
+    con = empty_warehouse()
+    for version, many in (("g1", 180), ("g2", 120), ("g3", 100)):
+        _weeks(con, share=[0.9, 0.9], guideline=[version] * 2, units=[many] * 2)
+    _build(con)
+    assert {row.reference_kind for row in read_mart(con, "agreement_change")} == {"same_guideline"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        # Commonest alike, but not first in the alphabet: no break; another one is commonest: a break.
+        ({"g1": 200, "g2": 200}, {"g1": 100, "g2": 300}, "same_guideline"),
+        ({"g1": 210, "g2": 190}, {"g1": 190, "g2": 210}, "other_guideline"),
+        # g1 leads on both sides, with 60 % of the mix exchanged; exactly half exchanged is no break.
+        ({"g1": 160, "g2": 140, "g3": 100}, {"g1": 160, "g4": 120, "g5": 120}, "other_guideline"),
+        ({"g1": 200, "g2": 200}, {"g1": 200, "g3": 200}, "same_guideline"),
+        # Units that do not say their guideline say nothing about a new one.
+        ({"": 400}, {"g1": 400}, "same_guideline"),
+        ({"g1": 400}, {"": 390, "g1": 10}, "same_guideline"),
+    ],
+)
+def test_a_break_is_another_leader_or_another_mix(
+    before: Mapping[str, int], after: Mapping[str, int], kind: str
+) -> None:
+    """Stops the alphabet from deciding between guidelines, and a mix that was exchanged from passing for the same."""
+    con = empty_warehouse()
+    for version in before.keys() | after.keys():
+        many = [before.get(version, 0), after.get(version, 0)]
+        _weeks(con, share=[0.9, 0.9], guideline=[version] * 2, units=many)
+    _build(con)
+    newest = [row for row in _changes(con, "change_krippendorff_alpha") if row.period_start > MONDAY]
+    assert [row.reference_kind for row in newest] == [kind]
+
+
+def test_a_break_belongs_to_those_who_work_under_the_guideline() -> None:
+    """Stops a break in every market from being none across them, and judges from inheriting that of people."""
+    con = empty_warehouse()
+    for market in ("AU", "CROSS"):
+        _weeks(con, share=[0.9, 0.9], guideline=["g1", "g2"], market=market)
+    _weeks(con, share=[0.9, 0.9], guideline=["", ""], rater_pool="model")
+    _weeks(con, share=[0.9, 0.9], guideline=["g1", "g1"], rater_pool="human_model", subject="m@1")
+    _weeks(con, share=[0.9, 0.9], guideline=["g1", "g2"], rater_pool="human_model", subject="m@2")
+    for week in range(2):
+        own = {"subject_kind": "vendor", "subject": "v1", "business_date": MONDAY + timedelta(days=7 * week)}
+        fill(con, "tallies.rater_patterns", [own | {"own": "a,b", "others": "", "n": 40}])
+    _build(con)
+    rows = read_mart(con, "agreement_change", metric="change_percent_agreement")
+    newest = by([row for row in rows if row.period_start > MONDAY], "market", "subject_kind", "subject")
+    assert {key for key, row in newest.items() if row.reference_kind == "other_guideline"} == {
+        ("AU", "pool", "production"),
+        ("CROSS", "pool", "production"),
+        ("AU", "vendor", "v1"),
+        ("AU", "model_version", "m@2"),
+    }
+    assert newest.keys() >= {("AU", "pool", "model"), ("AU", "model_version", "m@1")}
+
+
+def test_a_market_that_only_grew_changes_nothing() -> None:
+    """Stops a change of the mix from passing for one of agreement: GB, which agrees less, has three times the units."""
+    con = empty_warehouse()
+    for market, share, newest in (("AU", 0.95, 400), ("GB", 0.65, 1200)):
+        units = [400] * 4 + [newest]
+        _weeks(con, share=[share] * 5, guideline=["g1"] * 5, units=units, market=market)
+    build_marts(con, sql_root=SQL_ROOT, config=config({"hate": LABELS}, markets=("AU", "GB")))
+    rows = read_mart(con, "agreement_change")
+    assert {(row.market, row.queue) for row in rows} == {("AU", "hate"), ("GB", "hate")}
+    assert all(row.ci_low < 0 < row.ci_high for row in rows if row.period_start > MONDAY)
+
+
+def test_the_first_week_says_that_there_is_nothing_before_it() -> None:
+    """Stops a warehouse of one week from saying that nothing was decided in it."""
+    con = empty_warehouse()
+    _weeks(con, share=[0.9], guideline=["g1"])
+    _build(con)
+    rows = read_mart(con, "agreement_change", subject="production")
+    metrics = ["change_gwet_ac1", "change_krippendorff_alpha", "change_percent_agreement"]
+    assert [row.metric for row in rows] == metrics
+    assert {(row.period, row.reason, row.n_items) for row in rows} == {("week", "no_baseline", 400)}
 
 
 def test_self_consistency_and_anchoring() -> None:
@@ -254,6 +346,48 @@ def test_a_session_is_compared_with_the_weeks_around_it() -> None:
     assert change.estimate == pytest.approx(0.3)
     assert 0 < change.ci_low < 0.3 < change.ci_high
     assert (change.period, change.period_start, change.subject) == ("day", session, "production")
+
+
+def _around_a_session(con: duckdb.DuckDBPyConnection, *days: int, session: date) -> None:
+    """A session of 40 units and, so many days from it, production of 100; then the marts."""
+    for day in days:
+        when = {"business_date": session + timedelta(days=day), "n_raters": 2}
+        for pattern, n in (("a,a", 40), ("b,b", 40), ("a,b", 20)):
+            fill(
+                con,
+                "tallies.unit_patterns",
+                [when | {"pattern": pattern, "n": 1, "replicate": unit % 20} for unit in range(n)],
+            )
+    own = {"rater_pool": "calibration", "business_date": session, "n_raters": 2}
+    fill(con, "tallies.unit_patterns", [own | {"pattern": "a,a", "n": 20}, own | {"pattern": "a,b", "n": 20}])
+    _build(con)
+
+
+@pytest.mark.parametrize("days", [(-2,), ()])
+def test_a_session_with_nothing_after_it_has_nothing_to_compare(days: Sequence[int]) -> None:
+    """Stops the newest session from reading as if none had been held: there is one, and what was before it."""
+    con = empty_warehouse()
+    _around_a_session(con, *days, session=MONDAY)
+    found = by(read_mart(con, "calibration", market="AU", queue="hate"), "metric")
+    for metric in ("krippendorff_alpha", "percent_agreement"):
+        change = found[f"change_{metric}"]
+        assert (change.period_start, change.subject, change.reason) == (MONDAY, "production", "no_comparison")
+        assert change.n_items == 0
+        assert (f"before_{metric}" in found) == bool(days)
+        assert f"after_{metric}" not in found
+    assert "no_data" not in {row.reason for row in read_mart(con, "calibration")}
+
+
+def test_a_session_is_final_once_the_week_after_it_is() -> None:
+    """Stops figures of the week after from being called final while the days of that week may still change."""
+    session = date(2026, 6, 10)
+    for newest, is_open in ((session + timedelta(days=28 + 6), True), (session + timedelta(days=28 + 7), False)):
+        con = empty_warehouse()
+        land(con, newest)
+        _around_a_session(con, -2, 5, session=session)
+        for row in read_mart(con, "calibration"):
+            is_after = row.metric.startswith(("after_", "change_"))
+            assert row.is_provisional == (is_open and is_after), row.metric
 
 
 def test_marts_without_anything_to_say_say_so() -> None:
