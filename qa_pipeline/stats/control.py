@@ -1,20 +1,21 @@
-"""Control charts of defect rates: Laney's p' chart, EWMA and g-chart, with p-values for a frozen baseline.
+"""Control charts of defect rates: the frozen baseline, Laney's p' chart, and p-values that allow for both.
 
-Limits, chart points and p-values belong here; patterns and change dates are in control_patterns, the adjustment for many
-charts in false_discovery. Arrays are `[days, series]` unless noted: `defects` among `reviews` of consecutive dates (both
-may be fractional: weighted reviews enter as rate times Kish's effective number, and that number; 0 reviews is a day
-without a point). Per series arrays are `[series]`.
+The moving average is in control_ewma, charts of rare defects in control_rare, patterns and change dates in
+control_patterns, the adjustment for many charts in false_discovery. Arrays are `[days, series]` unless noted:
+`defects` among `reviews` of consecutive dates (both may be fractional: weighted reviews enter as rate times Kish's
+effective number, and that number; 0 reviews is a day without a point). Per series arrays are `[series]`.
 
 **Phase I is frozen**: share and spread come from the days marked in `baseline`; only days after the last of them are
 judged, so no day is ever compared with a baseline that it is part of.
 
-**What a p-value allows for.** A day's rate differs from the centre line because (1) few reviews were drawn, (2) the true
-rate differs between quiet days, (3) the baseline is itself a sample, (4) the spread (2) was estimated from few days. (1)
-to (3) are one beta-binomial whose correlation is that between days plus that of the baseline's error; (4) turns its
-normal score into Student's t on the baseline's days less one. All p-values are two-sided: twice the smaller tail.
+**What a p-value allows for.** A day's rate differs from the centre line because (1) few reviews were drawn, (2) the
+true rate differs between quiet days, (3) the baseline is itself a sample, (4) the spread (2) was estimated from few
+days. (1) to (3) are one beta-binomial whose correlation is that between days plus that of the baseline's error; (4)
+turns its normal score into Student's t on the baseline's days less one. All p-values are two-sided: twice the smaller
+tail.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import ndtri, stdtr
@@ -25,14 +26,10 @@ from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 # Mean range of two standard normal values (W. A. Shewhart's d2 for n = 2), 2 / sqrt(pi).
 D2 = 1.128
 SIGMAS = 3.0
-EWMA_WEIGHT = 0.2
-EWMA_SIGMAS = 3.0
 # From here on a day's defects are enough for a point of their own (p-chart); below, points span several days (g-chart).
 MIN_EXPECTED = 5.0
 # Two weeks, so that each weekday is seen twice.
 MIN_BASELINE_DAYS = 14
-# Sums of weights differ in the last digits.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,10 @@ class Baseline:
     is_rare: BoolArray
     last_day: IntArray
 
+    def of(self, series: BoolArray) -> "Baseline":
+        """The baselines of some of the series."""
+        return Baseline(*(getattr(self, field.name)[series] for field in fields(self)))
+
     def inflation(self, reviews: FloatArray) -> FloatArray:
         """Variance of a day's count over that of the binomial, 1 + (n - 1) rho; at least 1."""
         return 1 + np.maximum(reviews - 1, 0) * self.correlation
@@ -73,25 +74,6 @@ class Limits:
 
     lower: FloatArray
     upper: FloatArray
-
-
-@dataclass(frozen=True)
-class Ewma:
-    """Moving average of normal scores (0 is the centre) with its limits, and the judgement on it."""
-
-    value: FloatArray
-    limits: Limits
-    judgement: Judgement
-
-
-@dataclass(frozen=True)
-class GChart:
-    """Good reviews between defects, averaged over the last few: `value`, its `centre` `[series]`, limits, judgement."""
-
-    value: FloatArray
-    centre: FloatArray
-    limits: Limits
-    judgement: Judgement
 
 
 def opening_baseline(reviews: FloatArray, *, days: int) -> BoolArray:
@@ -172,99 +154,18 @@ def rule_one(defects: FloatArray, reviews: FloatArray, *, fitted: Baseline) -> J
     """
     judged = judged_days(reviews, fitted=fitted)
     n, x = np.where(judged, reviews, 0.0), np.where(judged, defects, 0.0)
-    tails = _predictive_tails(x, n, correlation=np.broadcast_to(fitted.correlation, n.shape), fitted=fitted)
-    return _two_sided(tails.at_most, tails.at_least, judged=judged, degrees=fitted.days - 1)
+    tails = predictive_tails(x, n, correlation=np.broadcast_to(fitted.correlation, n.shape), fitted=fitted)
+    return two_sided(tails.at_most, tails.at_least, judged=judged, degrees=fitted.days - 1)
 
 
-def ewma(defects: FloatArray, reviews: FloatArray, *, fitted: Baseline) -> Ewma:
-    """Exponentially weighted moving average of each series' normal scores since the end of its baseline.
-
-    A day's score is the normal quantile of its mid-p (P. K. Dunn and G. K. Smyth 1996, Randomized quantile residuals,
-    Journal of Computational and Graphical Statistics 5(3), without the random part), which a plain standardised rate
-    of 5 expected defects is too skewed for. The variance is exact for the days there were (a day without reviews changes
-    nothing) and includes the error of the baseline, which all days share.
-    """
-    judged = judged_days(reviews, fitted=fitted)
-    n, x = np.where(judged, reviews, 0.0), np.where(judged, defects, 0.0)
-    tails = betabinomial_tails(x, n, share=fitted.predicted, correlation=fitted.correlation)
-    scores = np.where(judged, ndtri(tails.middle), 0.0)
-    value, own = smoothed(scores, judged, weight=EWMA_WEIGHT)
-    # A baseline rate that is too low by d raises the score of a day of n reviews by d sqrt(n / (inflation p q)).
-    pull, _ = smoothed(np.sqrt(n / fitted.inflation(n)), judged, weight=EWMA_WEIGHT)
-    deviation = np.sqrt(own + np.square(pull) * fitted.predicted_correlation)
-    ratio = np.abs(divide(value, deviation, otherwise=0.0))
-    tail = stdtr(np.maximum(fitted.days - 1, 1), -ratio)
-    judgement = Judgement(
-        p_value=np.where(judged, np.minimum(2 * tail, 1), np.nan),
-        direction=np.where(judged, np.sign(value), 0).astype(np.int64),
-    )
-    half = np.where(judged, EWMA_SIGMAS * deviation, np.nan)
-    return Ewma(value=np.where(judged, value, np.nan), limits=Limits(-half, half), judgement=judgement)
-
-
-def smoothed(values: FloatArray, observed: BoolArray, *, weight: float) -> tuple[FloatArray, FloatArray]:
-    """Moving average from 0 and its variance for independent values of variance 1, both after each day.
-
-    E_t = w x_t + (1 - w) E_(t-1); variance w / (2 - w) (1 - (1 - w)^(2 k)) after k observed days. Source: S. W. Roberts
-    (1959), Technometrics 1(3); D. C. Montgomery, Introduction to Statistical Quality Control, section 9.2.
-    """
-    result = np.empty_like(values)
-    current = np.zeros(values.shape[1])
-    for day, (value, is_observed) in enumerate(zip(values, observed, strict=True)):
-        current = np.where(is_observed, weight * value + (1 - weight) * current, current)
-        result[day] = current
-    known = np.cumsum(observed, axis=0)
-    return result, weight / (2 - weight) * (1 - (1 - weight) ** (2.0 * known))
-
-
-def g_limits(mean: FloatArray, *, defects: FloatArray) -> Limits:
-    """Limits of the average number of good reviews between defects over `defects` defects, for a true `mean`.
-
-    mean +- SIGMAS sqrt(mean (mean + 1) / defects), never below 0: the number between two defects is geometric. Source:
-    J. C. Benneyan (2001), Number-between g-type statistical quality control charts for monitoring adverse events,
-    Health Care Management Science 4, 305-318.
-    """
-    half = SIGMAS * np.sqrt(divide(mean * (mean + 1), defects))
-    return Limits(lower=np.maximum(mean - half, 0), upper=mean + half)
-
-
-def g_chart(defects: FloatArray, reviews: FloatArray, *, fitted: Baseline) -> GChart:
-    """Number of reviews that the last defects took, for series with few a day.
-
-    A point looks back from its day to the day on which the MIN_EXPECTED-th last defect was found (or the end of the
-    baseline): r defects took X reviews, and (X - r) / r good ones lie between two. One defect alone says next to
-    nothing of a worse rate (the shortest possible gap has p = share), five do. The number of reviews that r defects take
-    is negative binomial, and P(r defects take at most X) = P(at least r among X), so the same beta-binomial gives the
-    tail; days' own variation and the baseline's error enter as in `rule_one`. Better than the baseline is judged on the
-    reviews since that oldest day, which fewer than MIN_EXPECTED defects have been found in.
-    """
-    judged = judged_days(reviews, fitted=fitted)
-    n, x = np.where(judged, reviews, 0.0), np.where(judged, defects, 0.0)
-    first, is_whole = _look_back(x)
-    later = np.where(is_whole, first, first + 1)
-    worse_x, worse_n, worse_variance = (_since(each, first) for each in (x, n, n * fitted.inflation(n)))
-    better_x, better_n, better_variance = (_since(each, later) for each in (x, n, n * fitted.inflation(n)))
-    better_x = np.where(is_whole, better_x, MIN_EXPECTED - 1)
-    worse = _predictive_tails(worse_x, worse_n, correlation=_correlation(worse_n, worse_variance), fitted=fitted)
-    better = _predictive_tails(better_x, better_n, correlation=_correlation(better_n, better_variance), fitted=fitted)
-    at_most = np.where(better_n > 0, better.at_most, 1.0)
-    centre = divide(1 - fitted.share, fitted.share)
-    limits = g_limits(np.broadcast_to(centre, n.shape), defects=worse_x)
-    return GChart(
-        value=np.where(judged, divide(worse_n - worse_x, worse_x), np.nan),
-        centre=centre,
-        limits=Limits(*(np.where(judged, each, np.nan) for each in (limits.lower, limits.upper))),
-        judgement=_two_sided(at_most, worse.at_least, judged=judged, degrees=fitted.days - 1),
-    )
-
-
-def _predictive_tails(x: FloatArray, n: FloatArray, *, correlation: FloatArray, fitted: Baseline) -> Tails:
+def predictive_tails(x: FloatArray, n: FloatArray, *, correlation: FloatArray, fitted: Baseline) -> Tails:
     """Tails of counts whose mean share is itself uncertain: both sources of correlation, 1 - (1 - r1)(1 - r2)."""
     joint = 1 - (1 - correlation) * (1 - fitted.predicted_correlation)
     return betabinomial_tails(x, n, share=np.broadcast_to(fitted.predicted, n.shape), correlation=joint)
 
 
-def _two_sided(at_most: FloatArray, at_least: FloatArray, *, judged: BoolArray, degrees: IntArray) -> Judgement:
+def two_sided(at_most: FloatArray, at_least: FloatArray, *, judged: BoolArray, degrees: IntArray) -> Judgement:
+    """Twice the smaller tail, its normal score read off Student's t with the baseline's `degrees` of freedom."""
     smaller = np.clip(np.minimum(at_most, at_least), LEAST_TAIL, 0.5)
     tail = stdtr(np.maximum(degrees, 1), ndtri(smaller))
     direction = np.where(at_least < at_most, 1, -1)
@@ -284,28 +185,3 @@ def _moving_range(scores: FloatArray, used: BoolArray) -> FloatArray:
         pairs += is_pair
         before = np.where(is_used, score, before)
     return divide(total, pairs)
-
-
-def _look_back(x: FloatArray) -> tuple[IntArray, BoolArray]:
-    """First day of the shortest stretch up to each day with MIN_EXPECTED defects; whether it is day 0 for lack of them."""
-    days, series = x.shape
-    after = np.cumsum(x, axis=0)
-    before = after - x
-    # One sorted line: the columns one after the other, each lifted above the one before it.
-    lift = np.arange(series) * (after.max(initial=0.0) + 2 * MIN_EXPECTED)
-    line = (before + lift).T.ravel()
-    wanted = (after - MIN_EXPECTED + _ROUNDING + lift).T.ravel()
-    found = np.searchsorted(line, wanted, side="right").reshape(series, days).T - 1 - np.arange(series) * days
-    return np.maximum(found, 0), found < 0
-
-
-def _since(values: FloatArray, first: IntArray) -> FloatArray:
-    """Sum of each column from its row in `first` to each row; 0 where that comes later."""
-    running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    result: FloatArray = running[1:] - np.take_along_axis(running, first, axis=0)
-    return result
-
-
-def _correlation(n: FloatArray, variance: FloatArray) -> FloatArray:
-    """Correlation between any two of n reviews of several days, whose counts add up to `variance` times p q."""
-    return np.maximum(divide(variance - n, n * (n - 1), otherwise=0.0), 0)

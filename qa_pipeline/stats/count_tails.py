@@ -97,12 +97,19 @@ def _rising(start: FloatArray, steps: FloatArray) -> FloatArray:
     The difference of two log-gammas near 1e9 has seven digits, so that every tail below 1e-7 would be noise: above 20,
     Stirling's series is subtracted term by term instead (its first term left out is 1 / (1680 z^7), below 1e-12).
     """
-    z = np.maximum(start, 20)
+    is_small = start <= 20
+    z = np.where(is_small, 20, start)
     end = z + steps
-    large = (z - 0.5) * np.log1p(steps / z) + steps * (np.log(end) - 1)
-    for power, divisor in ((1, 12), (3, -360), (5, 1260)):
-        large += (end**-power - z**-power) / divisor
-    return np.where(start > 20, large, gammaln(start + steps) - gammaln(start))
+    result: FloatArray = (z - 0.5) * np.log1p(steps / z) + steps * (np.log(end) - 1) + _series(end) - _series(z)
+    result[is_small] = gammaln(start[is_small] + steps[is_small]) - gammaln(start[is_small])
+    return result
+
+
+def _series(z: FloatArray) -> FloatArray:
+    """What Stirling's formula adds: 1 / (12 z) - 1 / (360 z^3) + 1 / (1260 z^5)."""
+    inverse = 1 / z
+    square = inverse * inverse
+    return inverse * (1 / 12 - square * (1 / 360 - square / 1260))
 
 
 def _pearson(x: FloatArray, n: FloatArray, p: FloatArray, rho: FloatArray) -> FloatArray:
@@ -117,10 +124,12 @@ def _pearson(x: FloatArray, n: FloatArray, p: FloatArray, rho: FloatArray) -> Fl
 
     def below(value: FloatArray) -> FloatArray:
         point = np.maximum(shape + sign * (value - n * p) / deviation * np.sqrt(shape), 0)
-        return np.where(sign > 0, gammainc(shape, point), gammaincc(shape, point))
+        result: FloatArray = np.where(sign > 0, gammainc(shape, point), gammaincc(shape, point))
+        return result
 
     def above(value: FloatArray) -> FloatArray:
         point = np.maximum(shape + sign * (value - n * p) / deviation * np.sqrt(shape), 0)
-        return np.where(sign > 0, gammaincc(shape, point), gammainc(shape, point))
+        result: FloatArray = np.where(sign > 0, gammaincc(shape, point), gammainc(shape, point))
+        return result
 
     return np.stack([below(x + 0.5), above(x - 0.5), below(x)])
