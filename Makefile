@@ -1,6 +1,6 @@
 # Every target is a few commands that can also be typed; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test unit lint format types check bench study constraints clean
+.PHONY: help setup demo ui test unit lint format types check bench study quiet constraints clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -59,6 +59,9 @@ bench: $(STAMP) ## Time a night and agreement against their floors (about fiftee
 
 study: $(STAMP) ## Simulate how often intervals hold, and write docs/coverage.md (about ten minutes)
 	@$(BIN)/python -m benchmarks.coverage
+
+quiet: $(STAMP) ## Simulate how often control charts alarm on quiet nights and on a dip (about ten minutes)
+	@$(BIN)/python -m benchmarks.quiet_nights
 
 constraints: $(STAMP) ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

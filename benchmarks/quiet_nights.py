@@ -174,7 +174,7 @@ def dips(setting: Setting, *, dip: tuple[int, float, float], runs: int, rng: np.
 def quiet_table(found: list[Quiet]) -> str:
     """Markdown: a line per setting of quiet nights."""
     lines = [
-        "| baseline days | reviews a day | rho | nights | any alarm | point | EWMA | point p<=.001 | EWMA p<=.001 | Nelson |",
+        "| baseline days | reviews a day | rho | nights | any alarm | point | EWMA | point .001 | EWMA .001 | Nelson |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for each in found:
