@@ -133,7 +133,7 @@ def test_g_chart_limits_equal_qicharts2() -> None:
 
 @pytest.mark.parametrize(("defects", "direction"), [(19.0, 1), (30.0, 1), (3.0, -1)])
 def test_rule_one_of_a_known_share_is_the_binomial_tail(defects: float, direction: int) -> None:
-    """Stops a normal approximation: after an endless even baseline p is twice the exact binomial tail.
+    """Stops a normal approximation: after an endless even baseline p is twice the exact binomial mid-p.
 
     Student's t on 4,999 degrees is larger by z^4 / (4 nu), 4 % at z = 5.2, the farthest of these.
     """
@@ -141,7 +141,8 @@ def test_rule_one_of_a_known_share_is_the_binomial_tail(defects: float, directio
     x, n = np.vstack([past, [[defects]]]), np.vstack([sizes, [[200.0]]])
     found = rule_one(x, n, fitted=_fit(x, n, 5000))
     tail = scipy_stats.binom(200, 0.05)
-    expected = 2 * (tail.sf(defects - 1) if direction > 0 else tail.cdf(defects))
+    whole = tail.sf(defects - 1) if direction > 0 else tail.cdf(defects)
+    expected = 2 * (whole - tail.pmf(defects) / 2)
     assert found.p_value[-1, 0] == pytest.approx(expected, rel=0.05)
     assert found.direction[-1, 0] == direction
     assert np.isnan(found.p_value[:-1]).all()
@@ -154,6 +155,21 @@ def test_a_short_baseline_makes_the_same_day_less_surprising() -> None:
         x, n = np.vstack([past, [[22.0]]]), np.vstack([sizes, [[200.0]]])
         p_values.append(rule_one(x, n, fitted=fit_baseline(x, n, baseline=_first(len(past), x))).p_value[-1, 0])
     assert p_values[1] > 2 * p_values[0]
+
+
+def test_the_baselines_own_error_enters() -> None:
+    """Stops a baseline of 560 reviews from judging a day of 2,000 as if its share were known.
+
+    28 even days with 28 defects say Beta(28.5, 532.5) of the share (Jeffreys), so the day is beta-binomial; its normal
+    score is read off t with 27 degrees. All of it from scipy.
+    """
+    x, n = np.vstack([np.full((28, 1), 1.0), [[160.0]]]), np.vstack([np.full((28, 1), 20.0), [[2000.0]]])
+    fitted = _fit(x, n, 28)
+    peer = scipy_stats.betabinom(2000, 28.5, 532.5)
+    tail = peer.sf(159) - peer.pmf(160) / 2
+    expected = 2 * scipy_stats.t.cdf(scipy_stats.norm.ppf(tail), 27)
+    assert tail > 100 * scipy_stats.binom(2000, 0.05).sf(159)
+    assert rule_one(x, n, fitted=fitted).p_value[-1, 0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_negative_binomial_tail_is_what_the_g_chart_judges() -> None:
