@@ -29,6 +29,8 @@ LONGEST = 30
 SHARE_OF_DAYS_OFF = 0.05
 RATE = 0.05
 DIP_DAYS = 3
+# A share of fewer charts says nothing.
+LEAST_CHARTS = 1000
 DIP_CORRELATIONS = (0.0, 0.003)
 # Reviews a day, defect rate before, and what the dip multiplies it by: 2.4 is the simulator's vendor dip.
 DIPS = ((60, 200, 600), (0.02, 0.06), (1.5, 2.4))
@@ -154,7 +156,7 @@ def quiet_nights(setting: Setting, *, nights: int, rng: np.random.Generator) -> 
         by_average=int(found[2]),
         point_tail=point / max(1, judged),
         average_tail=average / max(1, judged),
-        patterned=patterned / max(1, regular),
+        patterned=patterned / regular if regular >= LEAST_CHARTS else np.nan,
     )
 
 
@@ -183,7 +185,7 @@ def quiet_table(found: list[Quiet]) -> str:
             f"| {setting.baseline} | {setting.reviews} | {setting.correlation:g} | {each.nights:,} "
             f"| {each.alarms / each.nights:.1%} | {each.by_point / each.nights:.1%} "
             f"| {each.by_average / each.nights:.1%} | {each.point_tail:.3%} | {each.average_tail:.3%} "
-            f"| {each.patterned:.2%} |"
+            f"| {'' if np.isnan(each.patterned) else f'{each.patterned:.2%}'} |"
         )
     return "\n".join(lines)
 
