@@ -11,14 +11,18 @@ Strata are market x queue x vendor, cells are the annotators within them; arrays
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from qa_pipeline.stats.jackknife import FloatArray, IntArray
 
+PoolKind = Literal["cell", "annotator", "stratum"]
+
 # A stratum that seems not to vary gets what no other can use; this orders such strata by size among themselves.
 _LEAST_RELATIVE_SD = 1e-9
-_BISECTIONS = 200
+# Of an interval of logarithms no wider than 100: down to the last digit of a double.
+_BISECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,14 @@ class ReviewPlan:
     """The plan of each cell, `[cells]`.
 
     Cells with the same `pool` are drawn from together: `take` and `pool_size` are the pool's reviews and decisions,
-    `inclusion_probability` the chance of each of its decisions (NaN in an empty pool). `is_by_annotator`: every cell
-    is a pool of its own; otherwise the budget did not reach for one review a cell, and a pool is a stratum.
+    `inclusion_probability` the chance of each of its decisions (NaN in an empty pool). `pool_kind`: what a pool is.
     """
 
+    pool_kind: PoolKind
     pool: IntArray
     take: IntArray
     pool_size: IntArray
     inclusion_probability: FloatArray
-    is_by_annotator: bool
 
 
 def shrunken_shares(defects: IntArray, reviewed: IntArray, *, queue: IntArray, prior_reviews: float) -> FloatArray:
@@ -83,14 +86,14 @@ def neyman_allocation(population: IntArray, *, sd: FloatArray, floor: IntArray, 
     largest = sd.max(initial=0.0)
     least = largest * _LEAST_RELATIVE_SD if largest > 0 else 1.0
     weight = population.astype(np.float64) * np.maximum(sd, least)
-    floors = _lowered_floors(np.minimum(np.maximum(floor, 1), population), spend)
-    if int(floors.sum()) < spend and not np.any((floors == 0) & (population > 0)):
-        floors = _at_least(_largest_scale(weight, floors, population, spend), weight, floors, population)
-    # What is left is less than one review a stratum: one at a time, by priority.
-    while (left := spend - int(floors.sum())) > 0:
-        order = np.lexsort((-population, -weight, -_priority(weight, floors), floors >= population))[:left]
-        floors[order] += floors[order] < population[order]
-    return floors
+    n = _lowered_floors(np.minimum(np.maximum(floor, 1), population), spend)
+    if int(n.sum()) < spend and not np.any((n == 0) & (population > 0)):
+        n = _at_least(_largest_scale(weight, n, population, spend), weight, n, population)
+    # What is left are ties, or first reviews: less than one a stratum.
+    while (left := spend - int(n.sum())) > 0:
+        order = np.lexsort((-population, -weight, -_priority(weight, n), n >= population))[:left]
+        n[order] += n[order] < population[order]
+    return n
 
 
 def annotator_floors(population: IntArray, *, annotator: IntArray, floor: int) -> IntArray:
@@ -129,23 +132,38 @@ def review_plan(
     """Allocates the budget over cells of stratum x annotator, `[cells]`.
 
     `population` counts the decisions to choose from, `sd` is that of the cell's stratum (sqrt(p (1 - p)) of its
-    `shrunken_shares`), `stratum` and `annotator` number from 0. Where no floor holds, a stratum's cells share
-    its Neyman allocation in proportion to their decisions, so one allocation over the cells serves both.
+    `shrunken_shares`), `stratum` and `annotator` number from 0. Pools are as fine as the budget allows:
+
+    - `cell`, if every cell with decisions can have a review and every annotator the floor. Where no floor holds, a
+      stratum's cells share its Neyman allocation in proportion to their decisions, so one allocation serves both.
+    - `annotator`, if there is a floor and a review for everybody: the floors count over all of an annotator's strata,
+      lowered to one level for all where they are more than the budget; the strata get what their annotators get.
+    - `stratum` otherwise: the strata get their Neyman allocation, and whose decisions come up is left to chance.
     """
     floor = annotator_floors(population, annotator=annotator, floor=annotator_floor)
-    is_by_annotator = int(np.minimum(population, 1).sum()) <= budget
-    pool = np.arange(len(population)) if is_by_annotator else stratum
+    people = np.bincount(annotator, weights=population)
+    if int(np.minimum(np.maximum(floor, 1), population).sum()) <= budget:
+        kind: PoolKind = "cell"
+        pool = np.arange(len(population))
+    elif annotator_floor > 0 and int(np.count_nonzero(people)) <= budget:
+        kind, pool = "annotator", annotator
+    else:
+        kind, pool = "stratum", stratum
     sizes = np.bincount(pool, weights=population).astype(np.int64)
-    pool_sd = np.zeros(len(sizes))
-    np.maximum.at(pool_sd, pool, sd)
-    floors = np.bincount(pool, weights=floor).astype(np.int64)
-    take = neyman_allocation(sizes, sd=pool_sd, floor=floors, budget=budget)
+    with np.errstate(invalid="ignore"):
+        mean_square = np.bincount(pool, weights=population * sd**2) / sizes
+    take = neyman_allocation(
+        sizes,
+        sd=np.sqrt(np.nan_to_num(mean_square)),
+        floor=np.bincount(pool, weights=floor).astype(np.int64) if kind != "stratum" else np.zeros_like(sizes),
+        budget=budget,
+    )
     return ReviewPlan(
+        pool_kind=kind,
         pool=pool,
         take=take[pool],
         pool_size=sizes[pool],
         inclusion_probability=inclusion_probabilities(take, population=sizes)[pool],
-        is_by_annotator=is_by_annotator,
     )
 
 
