@@ -83,8 +83,8 @@ def test_largest_remainder_would_not_be_optimal() -> None:
     """Stops a return to rounding Neyman's fractions by largest remainder.
 
     N S of 145 and 555 and 7 reviews: the fractions 1.45 and 5.55 would be rounded to 1 and 6, with a variance of
-    145^2 / 1 + 555^2 / 6 = 72,363; 2 and 5 give 145^2 / 2 + 555^2 / 5 = 72,118. And of 280, 80 and 40 with 4 reviews (2.8,
-    0.8 and 0.4) the third would be left without a review.
+    145^2 / 1 + 555^2 / 6 = 72,363; 2 and 5 give 145^2 / 2 + 555^2 / 5 = 72,118. And of 280, 80 and 40 with 4 reviews
+    (2.8, 0.8 and 0.4) the third would be left without a review.
     """
     assert neyman_allocation(
         np.array([145, 555]), sd=np.ones(2), floor=np.zeros(2, dtype=np.int64), budget=7
@@ -92,6 +92,17 @@ def test_largest_remainder_would_not_be_optimal() -> None:
     population = np.array([280, 80, 40])
     found = neyman_allocation(population, sd=np.ones(3), floor=_no_floor(population), budget=4)
     assert found.tolist() == [2, 1, 1]
+
+
+def test_the_last_review_among_equals_is_not_given_to_a_third() -> None:
+    """Stops ties from being settled by another rule than what a review is worth.
+
+    Two strata of N S = 100 are worth 100 / sqrt(2) = 70.7 for their second review, a third of 740 with 10 reviews
+    740 / sqrt(110) = 70.6 for its eleventh. 13 reviews leave one for either of the two: the earlier.
+    """
+    population = np.array([740, 100, 100])
+    found = neyman_allocation(population, sd=np.ones(3), floor=_no_floor(population), budget=13)
+    assert found.tolist() == [10, 2, 1]
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
@@ -124,7 +135,8 @@ def test_order_of_strata_does_not_matter(strata: list[tuple[int, float, int]], b
     for rows in (strata, shuffled):
         population, sd, floor = _columns(rows)
         found = neyman_allocation(population, sd=sd, floor=floor, budget=budget)
-        results.append(sorted(zip(rows, found.tolist(), strict=True)))
+        # Without the floor: where it does not bind, strata alike but for it are alike.
+        results.append(sorted(zip(population.tolist(), sd.tolist(), found.tolist(), strict=True)))
     assert results[0] == results[1]
 
 
@@ -252,6 +264,18 @@ def test_plans_keep_the_budget_and_the_floor(budget: int, floor: int, kind: str)
         decisions = np.bincount(cells["annotator"], weights=cells["population"])
         reached = 1 if (budget, floor) == (60, 5) else floor
         assert np.all(reviews >= np.minimum(reached, decisions) - 1e-9)
+
+
+@pytest.mark.parametrize(("floor", "budget"), [(0, 50), (5, 30)])
+def test_strata_pools_get_the_allocation_of_strata(floor: int, budget: int) -> None:
+    """Stops the annotators in a stratum from counting, as variation or by floors that nobody gets."""
+    cells = _operation(4)
+    plan = review_plan(**cells, annotator_floor=floor, budget=budget)
+    population = np.bincount(cells["stratum"], weights=cells["population"]).astype(np.int64)
+    sd = np.array([cells["sd"][cells["stratum"] == stratum][0] for stratum in range(6)])
+    expected = neyman_allocation(population, sd=sd, floor=_no_floor(population), budget=budget)
+    assert plan.pool_kind == "stratum"
+    assert plan.take.tolist() == expected[cells["stratum"]].tolist()
 
 
 def test_without_a_binding_floor_strata_get_neymans_share() -> None:

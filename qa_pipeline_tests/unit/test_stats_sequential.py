@@ -1,10 +1,13 @@
 """Wald's sequential probability ratio test of a lot."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa_pipeline.stats.jackknife import BoolArray, IntArray
 from qa_pipeline.stats.sequential import (
     SequentialPlan,
     decide,
@@ -97,24 +100,19 @@ def test_wald_curves_are_smooth_through_the_slope(plan: SequentialPlan) -> None:
     assert risks == pytest.approx([1 - plan.producer_risk, plan.consumer_risk], abs=1e-9)
 
 
-def _simulated(plan: SequentialPlan, draws: np.ndarray, stop_at: int) -> tuple[float, float]:
-    """Share accepted and mean reviews of lots whose reviews are the rows of `draws`, one review after the other."""
-    lots = len(draws)
-    defects = np.zeros(lots, dtype=np.int64)
-    is_open, is_accepted = np.ones(lots, dtype=bool), np.zeros(lots, dtype=bool)
-    reviews = 0
-    for reviewed in range(1, stop_at + 1):
-        reviews += int(is_open.sum())
-        defects += draws[:, reviewed - 1]
-        evidence = defects * np.log(plan.bad_share * (1 - plan.good_share) / (plan.good_share * (1 - plan.bad_share)))
-        evidence += reviewed * np.log((1 - plan.bad_share) / (1 - plan.good_share))
-        accept = evidence <= np.log(plan.consumer_risk / (1 - plan.producer_risk))
-        reject = evidence >= np.log((1 - plan.consumer_risk) / plan.producer_risk)
-        if reviewed == stop_at:
-            accept, reject = evidence <= 0, evidence > 0
-        is_accepted |= is_open & accept
-        is_open &= ~(accept | reject)
-    return is_accepted.mean(), reviews / lots
+def _courses(plan: SequentialPlan, draws: BoolArray, stop_at: int) -> tuple[BoolArray, IntArray]:
+    """Whether each lot is accepted and after how many reviews it is decided; its reviews are its row of `draws`."""
+    defects = np.cumsum(draws, axis=1)[:, :stop_at]
+    reviewed = np.arange(1, stop_at + 1)
+    evidence = defects * np.log(plan.bad_share * (1 - plan.good_share) / (plan.good_share * (1 - plan.bad_share)))
+    evidence += reviewed * np.log((1 - plan.bad_share) / (1 - plan.good_share))
+    accept = evidence <= np.log(plan.consumer_risk / (1 - plan.producer_risk))
+    reject = evidence >= np.log((1 - plan.consumer_risk) / plan.producer_risk)
+    is_open = ~(accept | reject)[:, -1]
+    accept[:, -1] |= is_open & (evidence[:, -1] <= 0)
+    reject[:, -1] |= is_open & (evidence[:, -1] > 0)
+    decided_at = np.argmax(accept | reject, axis=1)
+    return accept[np.arange(len(draws)), decided_at], decided_at + 1
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03, 0.06])
@@ -122,11 +120,23 @@ def test_truncated_test_equals_a_simulation(share: float) -> None:
     """Stops the exact characteristics from being another test's: 20,000 seeded lots, four standard errors."""
     stop_at = 150
     draws = np.random.default_rng(7).random((20_000, stop_at)) < share
-    accepted, reviews = _simulated(MONTGOMERY, draws, stop_at)
+    accepted, reviews = (outcome.mean() for outcome in _courses(MONTGOMERY, draws, stop_at))
     found = truncated_characteristics(MONTGOMERY, np.array([share]), stop_at=stop_at)
     assert found.accept_probability[0] == pytest.approx(accepted, abs=4 * np.sqrt(0.25 / 20_000))
     # The number of reviews lies in 1..150, so its standard deviation is below 75.
     assert found.mean_reviews[0] == pytest.approx(reviews, abs=4 * 75 / np.sqrt(20_000))
+
+
+def test_truncated_test_equals_all_its_courses() -> None:
+    """Stops a course from being lost or counted twice: all 4,096 sequences of 12 reviews, weighted by their chance."""
+    plan = SequentialPlan(good_share=0.2, bad_share=0.5, producer_risk=0.1, consumer_risk=0.1)
+    courses = np.array(list(product([False, True], repeat=12)))
+    for share in (0.0, 0.2, 0.35, 0.5, 1.0):
+        chance = np.prod(np.where(courses, share, 1 - share), axis=1)
+        accepted, reviews = _courses(plan, courses, 12)
+        found = truncated_characteristics(plan, np.array([share]), stop_at=12)
+        assert found.accept_probability[0] == pytest.approx(chance @ accepted, abs=1e-12)
+        assert found.mean_reviews[0] == pytest.approx(chance @ reviews, abs=1e-10)
 
 
 def test_truncation_at_one_review_is_that_review() -> None:
@@ -164,7 +174,7 @@ def test_a_finite_batch_errs_less_often(share: float, risk: float) -> None:
     rng = np.random.default_rng(11)
     batch = np.arange(300) < round(300 * share)
     draws = np.array([rng.permutation(batch) for _ in range(4_000)])
-    accepted, _ = _simulated(MONTGOMERY, draws, 300)
+    accepted = _courses(MONTGOMERY, draws, 300)[0].mean()
     independent = truncated_characteristics(MONTGOMERY, np.array([share]), stop_at=300).accept_probability[0]
     errors = (1 - accepted, 1 - independent) if share < MONTGOMERY.slope else (accepted, independent)
     assert errors[0] < errors[1] + 4 * np.sqrt(risk / 4_000)
