@@ -21,8 +21,8 @@ from qa_pipeline.stats.acceptance import (
 )
 from qa_pipeline.stats.jackknife import IntArray
 
-# The largest lot size of each row, and the letters of levels S-1 S-2 S-3 S-4 I II III: MIL-STD-105E (1989), table I,
-# as printed in a chart that names ISO 2859, ANSI Z1.4 and BS 6001 as its sources too; GOST R ISO 2859-1's is the same.
+# The largest lot size of each row, and the letters of levels S-1 S-2 S-3 S-4 I II III: MIL-STD-105E (1989), table I, as
+# printed in an inspection chart headed ANSI/ASQC Z1.4, MIL-STD-105E, BS 6001, DIN 40080 and ISO 2859.
 TABLE_1 = """
 8 A A A A A A B
 15 A A A A A B C
@@ -42,8 +42,8 @@ TABLE_1 = """
 """
 
 # Rejection numbers as printed, arrows included (v: first plan below, ^: first plan above), for the AQLs 0.65 1.0 1.5
-# 2.5 4.0 6.5 10: tables 1-A (normal) and 1-B (tightened) of the National Institute of Building Sciences' guide to
-# performance work statements, taken from MIL-STD-105E, tables II-A and II-B.
+# 2.5 4.0 6.5 10: tables 1-A (normal) and 1-B (tightened) of nibs.org/FMOC/DPW_AC/AC-TABLE.ASC, which it took from
+# MIL-STD-105E, tables II-A and II-B.
 PRINTED: dict[Inspection, str] = {
     "normal": """
 A 2 v v v v v 1 v

@@ -39,8 +39,8 @@ def _no_floor(population: IntArray) -> IntArray:
 def test_neymans_allocation_of_two_textbook_strata() -> None:
     """Stops allocation by size alone (17 and 83), or by deviation alone (62 and 38).
 
-    Exercise in J. A. Rice, Mathematical Statistics and Data Analysis, chapter 7: strata of 100,000 and 500,000 with
-    standard deviations 20 and 12, a sample of 100. N S is 2 and 6 million, so 25 and 75.
+    A textbook exercise as asked on mathhelpforum.com (thread 183666): strata of 100,000 and 500,000 with standard
+    deviations 20 and 12, a sample of 100. N S is 2 and 6 million, so 25 and 75.
     """
     population = np.array([100_000, 500_000])
     found = neyman_allocation(population, sd=np.array([20.0, 12.0]), floor=_no_floor(population), budget=100)
