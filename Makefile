@@ -57,8 +57,9 @@ bench: $(STAMP) ## Time a night and agreement against their floors (about fiftee
 	@$(BIN)/python -m benchmarks.night
 	@$(BIN)/python -m benchmarks.agreement
 
-study: $(STAMP) ## Simulate how often intervals hold, and write docs/coverage.md (about ten minutes)
+study: $(STAMP) ## Simulate how often intervals hold; writes docs/*coverage.md (about a quarter of an hour)
 	@$(BIN)/python -m benchmarks.coverage
+	@$(BIN)/python -m benchmarks.defect_coverage
 
 constraints: $(STAMP) ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
