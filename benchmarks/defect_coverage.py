@@ -429,8 +429,8 @@ decisions; true rates of {", ".join(f"{rate:.1%}" for rate in RATES)}; samples o
 - *strata*: four market x queue with sampling fractions of 1 : 2 : 4 : 10
 - severity: 5 % of the defects are critical (10 points), 25 % major (5), the rest minor (1)
 - corrected rate: sensitivity {" or ".join(map(str, SENSITIVITIES))},
-  specificity {" or ".join(map(str, SPECIFICITIES))}; half of the defect verdicts and a tenth of the others arbitrated, of
-  the sample alone (*own reviews*) or of 5,000 more; not given with under 10 arbitrated defects or right decisions
+  specificity {" or ".join(map(str, SPECIFICITIES))}; half of the defect verdicts and a tenth of the others arbitrated,
+  of the sample alone (*own reviews*) or of 5,000 more; not given with under 10 arbitrated defects or right decisions
 - overturn rate: had every decision been appealed, where 0 to 100 % of the wrong ones are and 1 to 5 % of the others
 
 **{below} of {len(ours)} settings lie below {PROMISE:.0%}.**
