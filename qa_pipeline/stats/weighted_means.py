@@ -14,8 +14,9 @@ from qa_pipeline.stats.jackknife import BoolArray, FloatArray, Interval, divide
 from qa_pipeline.stats.proportions import wilson
 
 # Tail of the bounds for few events. Brown, Cai and DasGupta (2001) take 5 %, for samples with replacement; with 300
-# decisions of 20,000 and 3 expected defects that covered 92.1 %, with 3.5 % it covers 97 %. Exact coverage of simple random
-# samples of 10 to 1,000 out of 100 to 20,000 is then 93.2 % or more; with the bounds for under 10 events alone 90.8 %.
+# decisions of 20,000 and 3 expected defects that covered 92.1 %, with 3.5 % it covers 97 %. The exact coverage of
+# simple random samples of 10 to 1,000 decisions out of 100 to 20,000 is then 93.2 % or more; were the bounds used under
+# 10 events alone, 90.8 %.
 FEW_EVENTS_TAIL = 0.035
 # Sums of weights are kept in 1e-6, so those of a census may miss 0 by as much.
 CENSUS_TOLERANCE = 1e-5
