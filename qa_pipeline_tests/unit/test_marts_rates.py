@@ -89,14 +89,14 @@ def test_weights_and_their_interval_by_hand() -> None:
     scaled = np.log(without / (1 - without))
     middle = np.log(rate / (1 - rate))
     half = T_975_DF19 * np.sqrt(19 / 20 * ((scaled - middle) ** 2).sum())
-    sums = sums_of_classes(
+    linearised = sums_of_classes(
         units=np.array([90.0, 10, 170, 30]),
         weight=np.array([900.0, 100, 340, 60]),
         squared_weight=np.array([9000.0, 1000, 680, 120]),
         scores=np.array([1.0, 0, 1, 0]),
         is_finite=False,
     )
-    other = mean_interval(sums, largest_weight=np.array(10.0), is_finite=False)
+    other = mean_interval(linearised, largest_weight=np.array(10.0), is_finite=False)
     assert row.method == "jackknife"
     assert row.ci_low == pytest.approx(min(1 / (1 + np.exp(half - middle)), float(other.low)), abs=1e-9)
     assert row.ci_high == pytest.approx(max(1 / (1 + np.exp(-half - middle)), float(other.high)), abs=1e-9)
