@@ -134,7 +134,7 @@ def mean_interval(sums: WeightedSums, *, largest_weight: FloatArray, is_finite: 
 
     Wilson alone covers as little as 84 % where 0.1 to 0.6 events are expected, since one event lifts its lower end too
     far (L. D. Brown, T. T. Cai and A. DasGupta, 2001, Statistical Science 16(2), section 4.1.1, whose repair this is);
-    on Kish's number, which does not look at the events, 59 % when defects are sampled ten times less often than the
+    on Kish's number, which does not look at the events, 61 % when defects are sampled ten times less often than the
     rest. `largest_weight` is the largest 1 / p of the sampling plan, not only of the decisions sampled. NaN at both
     ends where there are no units, and for a census.
 

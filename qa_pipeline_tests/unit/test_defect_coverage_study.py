@@ -46,7 +46,7 @@ def test_given_intervals_hold_the_truth(setting: Setting) -> None:
 
 
 def test_the_rule_before_did_not_hold() -> None:
-    """Stops a study that nothing can fail: Wilson on Kish's number misses every second time in the hard case."""
+    """Stops a study that nothing can fail: Wilson on Kish's number misses every third time in the hard case."""
     found = measure_rate(SETTINGS[5], runs=RUNS, rng=np.random.default_rng(7))
     assert held(found, "rate, Wilson on Kish's number").coverage < 0.7
 
