@@ -57,8 +57,10 @@ bench: $(STAMP) ## Time a night and agreement against their floors (about fiftee
 	@$(BIN)/python -m benchmarks.night
 	@$(BIN)/python -m benchmarks.agreement
 
-study: $(STAMP) ## Simulate how often intervals hold, and write docs/coverage.md (about ten minutes)
+study: $(STAMP) ## Simulate how often intervals hold and charts alarm; writes docs/*coverage.md (about half an hour)
 	@$(BIN)/python -m benchmarks.coverage
+	@$(BIN)/python -m benchmarks.defect_coverage
+	@$(BIN)/python -m benchmarks.quiet_nights
 
 fixtures: $(STAMP) ## Ask irrCAC anew for the answers that tests compare with (it gets an environment of its own)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

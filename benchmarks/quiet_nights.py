@@ -1,4 +1,4 @@
-"""`make quiet`: how often quiet nights raise an alarm on the control charts, and how soon a vendor's dip does.
+"""`make study`: how often quiet nights raise an alarm on the control charts, and how soon a vendor's dip does.
 
 Nights are simulated at the level of tallies: defects among reviews per day and series, the true rate of a day drawn
 from a beta distribution when days differ (correlation rho between two reviews of a day). A night is its own draw of

@@ -21,7 +21,8 @@ COMMENT = (
     "model_version (model@version), annotator. A multi-select decision is right when the whole set is. Market or queue "
     "ALL adds the weights up. n_items and n_ratings are judged decisions. Annotators have the periods week, all and "
     "the newest trailing_28d only. Intervals: jackknife with 100 decisions or more, 10 of the rarer outcome, in 8 "
-    "replicates; otherwise Wilson on Kish's effective number of decisions."
+    "replicates, and never shorter than Wilson on the effective number of the rate itself or exact bounds for few "
+    "events."
 )
 
 
@@ -34,6 +35,7 @@ def accuracy_figures(
         events={"accuracy": table.texts["outcome"].equal("right")},
         references=(table.texts["reference_kind"], constant(ANY_REFERENCE, table.keys)),
         prefers_wilson=False,
+        is_finite=False,
     )
     return [
         (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))

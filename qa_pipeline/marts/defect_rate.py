@@ -21,9 +21,10 @@ COMMENT = (
     "defect_rate_<error category> count defects of that sort among the same reviews. subject_kind: rater_kind (human, "
     "model), vendor, model_version (model@version), annotator. Market or queue ALL weights every review by 1 / "
     "inclusion probability, so it speaks of all decisions. n_items and n_ratings are reviews. Annotators have the "
-    "periods week, all and the newest trailing_28d only. Intervals: Wilson where all weights are equal; otherwise "
-    "Hajek's rate with the jackknife (100 reviews or more, 10 of the rarer outcome, in 8 replicates) or Wilson on "
-    "Kish's effective number."
+    "periods week, all and the newest trailing_28d only. Intervals: Wilson on the effective number of the rate itself, "
+    "no shorter than exact bounds for few events, corrected for the share of decisions that was reviewed (where all "
+    "were, the rate is exact and the interval that of the process behind it); where weights differ also no shorter "
+    "than the jackknife (100 reviews or more, 10 of the rarer outcome, in 8 replicates)."
 )
 
 
@@ -37,7 +38,9 @@ def defect_rate_figures(
     events = {"defect_rate": is_defect}
     events |= {f"defect_rate_{name}": is_defect & severity.equal(name) for name in SEVERITIES}
     events |= {f"defect_rate_{name}": category.equal(name) for name in ERROR_CATEGORIES if name != "none"}
-    rules = RateRules(events=events, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True)
+    rules = RateRules(
+        events=events, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True, is_finite=True
+    )
     return [
         (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
         for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows)

@@ -39,6 +39,7 @@ def consistency_figures(
         events={"self_consistency": table.texts["outcome"].equal("same")},
         references=(constant("", table.keys),),
         prefers_wilson=True,
+        is_finite=False,
     )
     return [
         (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
@@ -55,6 +56,7 @@ def anchoring_figures(
         events={"suggestion_agreement": table.texts["outcome"].equal("same")},
         references=(table.texts["suggestion"],),
         prefers_wilson=True,
+        is_finite=False,
     )
     lots = []
     for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows):

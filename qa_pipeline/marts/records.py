@@ -15,8 +15,17 @@ from qa_pipeline.marts.reading import Codes
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 from qa_pipeline.stats.windows import PERIODS, Windows
 
-METHODS = ("", "difference", "jackknife", "linearised", "multinomial_delta", "wilson", "wilson_kish")
-NO_METHOD, DIFFERENCE, JACKKNIFE, LINEARISED, MULTINOMIAL_DELTA, WILSON, WILSON_KISH = range(7)
+METHODS = (
+    "",
+    "difference",
+    "jackknife",
+    "linearised",
+    "multinomial_delta",
+    "wilson",
+    "wilson_effective",
+    "wilson_kish",
+)
+NO_METHOD, DIFFERENCE, JACKKNIFE, LINEARISED, MULTINOMIAL_DELTA, WILSON, WILSON_EFFECTIVE, WILSON_KISH = range(8)
 REASON_MEANINGS: dict[str, str] = {
     "expectation": "a value to compare with, which has no interval",
     "mixed_scales": "the queues rolled up have labels on different scales",

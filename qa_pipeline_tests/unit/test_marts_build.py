@@ -337,7 +337,16 @@ def test_blocks_cover_everything_once() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["stats.jackknife", "stats.proportions", "stats.drift", "marts.patterns"],
+    [
+        "stats.corrected_rates",
+        "stats.drift",
+        "stats.jackknife",
+        "stats.proportions",
+        "stats.selection_bounds",
+        "stats.severity",
+        "stats.weighted_means",
+        "marts.patterns",
+    ],
 )
 def test_examples_in_docstrings_are_true(module: str) -> None:
     """Stops worked examples from going stale."""

@@ -13,6 +13,7 @@ import duckdb
 import krippendorff
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from qa_pipeline.marts.build import build_marts
@@ -302,14 +303,14 @@ def test_the_first_week_says_that_there_is_nothing_before_it() -> None:
 
 
 def test_self_consistency_and_anchoring() -> None:
-    """Stops shown and hidden from being swapped: 90 of 100 equal when shown, 70 of 100 when hidden."""
+    """Stops shown and hidden from being swapped: 900 of 1,000 equal when shown, 700 when hidden."""
     con = empty_warehouse()
     repeats = [{"is_same": place < 80, "n": 1, "replicate": place % 20} for place in range(100)]
     fill(con, "tallies.repeat_counts", repeats)
     suggested = [
         {"is_shown": shown, "is_same": place < same, "n": 1, "replicate": place % 20}
-        for shown, same in ((True, 90), (False, 70))
-        for place in range(100)
+        for shown, same in ((True, 900), (False, 700))
+        for place in range(1000)
     ]
     fill(con, "tallies.suggestion_counts", suggested)
     fill(con, "tallies.label_counts", [{"n": 1}])
@@ -320,8 +321,10 @@ def test_self_consistency_and_anchoring() -> None:
         assert (row.estimate, row.method, row.n_items) == (0.8, "wilson", 100)
         (difference,) = read_mart(con, "anchoring", metric="anchoring", **place)
         assert difference.estimate == pytest.approx(0.2)
-        # R. G. Newcombe (1998), method 10, which this is for two Wilson intervals: 0.0914 to 0.3047.
-        assert (difference.ci_low, difference.ci_high) == pytest.approx((0.0914, 0.3047), abs=2e-3)
+        # R. G. Newcombe (1998), method 10: squared distances to the ends of two Wilson intervals are added up.
+        shown, hidden = (binomtest(same, 1000).proportion_ci(method="wilson") for same in (900, 700))
+        assert difference.ci_low == pytest.approx(0.2 - np.hypot(0.9 - shown.low, hidden.high - 0.7), abs=1e-9)
+        assert difference.ci_high == pytest.approx(0.2 + np.hypot(shown.high - 0.9, 0.7 - hidden.low), abs=1e-9)
 
 
 def test_a_session_is_compared_with_the_weeks_around_it() -> None:

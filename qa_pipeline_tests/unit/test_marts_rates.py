@@ -12,6 +12,7 @@ import pytest
 from qa_pipeline.marts.build import build_marts
 from qa_pipeline.stats.jackknife import T_975_DF19
 from qa_pipeline.stats.proportions import wilson
+from qa_pipeline.stats.weighted_means import mean_interval, sums_of_classes
 from qa_pipeline_tests.tally_tables import (
     DAY,
     SHARED_DATA,
@@ -88,23 +89,37 @@ def test_weights_and_their_interval_by_hand() -> None:
     scaled = np.log(without / (1 - without))
     middle = np.log(rate / (1 - rate))
     half = T_975_DF19 * np.sqrt(19 / 20 * ((scaled - middle) ** 2).sum())
+    linearised = sums_of_classes(
+        units=np.array([90.0, 10, 170, 30]),
+        weight=np.array([900.0, 100, 340, 60]),
+        squared_weight=np.array([9000.0, 1000, 680, 120]),
+        scores=np.array([1.0, 0, 1, 0]),
+        is_finite=False,
+    )
+    other = mean_interval(linearised, largest_weight=np.array(10.0), is_finite=False)
     assert row.method == "jackknife"
-    assert row.ci_low == pytest.approx(1 / (1 + np.exp(half - middle)), abs=1e-12)
-    assert row.ci_high == pytest.approx(1 / (1 + np.exp(-half - middle)), abs=1e-12)
+    assert row.ci_low == pytest.approx(min(1 / (1 + np.exp(half - middle)), float(other.low)), abs=1e-9)
+    assert row.ci_high == pytest.approx(max(1 / (1 + np.exp(-half - middle)), float(other.high)), abs=1e-9)
 
 
-def test_few_unequal_weights_fall_back_to_wilson_on_kish() -> None:
-    """Stops Wilson on the plain number where weights differ: weights 1 and 10 over 40 are worth 20 * 121 / 101."""
+def test_few_unequal_weights_fall_back_to_wilson_on_the_effective_number() -> None:
+    """Stops Wilson on the plain number, or on Kish's, where weights differ and the jackknife may not speak."""
     con = empty_warehouse()
     rows = _outcomes(15, 5) + _outcomes(18, 2, weight_ppm=10_000_000, weight_sq_ppm=100_000_000)
     fill(con, "tallies.outcome_counts", rows)
     _build(con)
     chosen = {"period": "all", "market": "AU", "queue": "hate", "subject_kind": "rater_kind", "reference_kind": "any"}
     (row,) = read_mart(con, "accuracy", **chosen)
-    share = np.array((15 + 180) / 220)
-    expected = wilson(share, np.array(20 * 121 / 101))
-    assert row.method == "wilson_kish"
-    assert row.estimate == pytest.approx(float(share))
+    sums = sums_of_classes(
+        units=np.array([15.0, 5, 18, 2]),
+        weight=np.array([15.0, 5, 180, 20]),
+        squared_weight=np.array([15.0, 5, 1800, 200]),
+        scores=np.array([1.0, 0, 1, 0]),
+        is_finite=False,
+    )
+    expected = mean_interval(sums, largest_weight=np.array(10.0), is_finite=False)
+    assert row.method == "wilson_effective"
+    assert row.estimate == pytest.approx((15 + 180) / 220)
     assert row.ci_low == pytest.approx(float(expected.low))
     assert row.ci_high == pytest.approx(float(expected.high))
 
@@ -168,16 +183,51 @@ def _reviews(clean: int, defects: int, **texts: Any) -> list[dict[str, Any]]:
 
 
 def test_defect_rate_of_a_simple_random_sample_is_wilson_at_every_n() -> None:
-    """Stops the jackknife from taking over where Wilson is exact for the design: equal weights, 30 of 400."""
+    """Stops the jackknife from taking over where Wilson is exact for the design, and a forgotten finite population.
+
+    Equal weights, 60 of 800 out of 16,000: Wilson's interval of 800 / (1 - 1 / 20) decisions.
+    """
     con = empty_warehouse()
-    fill(con, "tallies.review_counts", _reviews(370, 30, weight_ppm=20_000_000, weight_sq_ppm=400_000_000))
+    fill(con, "tallies.review_counts", _reviews(740, 60, weight_ppm=20_000_000, weight_sq_ppm=400_000_000))
     _build(con)
     rows = read_mart(con, "defect_rate", period="all", market="AU", queue="hate", subject_kind="rater_kind")
     row = by(rows, "metric")["defect_rate"]
-    expected = wilson(np.array(30 / 400), np.array(400.0))
+    expected = wilson(np.array(60 / 800), np.array(800 / 0.95))
     assert row.method == "wilson"
     assert row.reference_kind == "qa"
     assert (row.ci_low, row.ci_high) == pytest.approx((float(expected.low), float(expected.high)))
+
+
+def test_a_census_gets_the_interval_of_its_process() -> None:
+    """Stops an interval of zero width, or none, where every decision was reviewed: 60 of 800, all of them."""
+    con = empty_warehouse()
+    fill(con, "tallies.review_counts", _reviews(740, 60))
+    _build(con)
+    rows = read_mart(con, "defect_rate", period="all", market="AU", queue="hate", subject_kind="rater_kind")
+    row = by(rows, "metric")["defect_rate"]
+    expected = wilson(np.array(60 / 800), np.array(800.0))
+    assert (row.ci_low, row.ci_high) == pytest.approx((float(expected.low), float(expected.high)))
+
+
+def test_the_largest_weight_is_that_of_the_plan_not_of_the_day() -> None:
+    """Stops a day on which nothing rarely picked was drawn from vouching for it.
+
+    Both days have 0 defects in 100 decisions picked 1 in 2. In AU one decision of the day before was picked 1 in 50,
+    in GB it was in another queue; 30 days later it is out of sight.
+    """
+    light = {"weight_ppm": 2_000_000, "weight_sq_ppm": 4_000_000}
+    heavy = {"weight_ppm": 50_000_000, "weight_sq_ppm": 2_500_000_000}
+    con = empty_warehouse()
+    for market, queue in (("AU", "hate"), ("GB", "spam")):
+        fill(con, "tallies.review_counts", _reviews(1, 0, market=market, queue=queue, **heavy))
+        for later in (1, 31):
+            texts = {"market": market, "queue": "hate", "business_date": DAY + timedelta(days=later)}
+            fill(con, "tallies.review_counts", _reviews(100, 0, **texts, **light))
+    _build(con, markets=("AU", "GB"))
+    rows = read_mart(con, "defect_rate", period="day", queue="hate", subject_kind="rater_kind", metric="defect_rate")
+    high = {(row.market, (row.period_start - DAY).days): row.ci_high for row in rows}
+    assert high["AU", 1] > 5 * high["GB", 1]
+    assert high["AU", 31] == high["GB", 31] == high["GB", 1]
 
 
 def test_defects_by_severity_and_category() -> None:

@@ -1,4 +1,4 @@
-"""A short, seeded form of `make quiet`: quiet nights stay quiet, a vendor's dip does not."""
+"""A short, seeded form of `make study`: quiet nights stay quiet, a vendor's dip does not."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_quiet_nights_raise_few_alarms(setting: Setting) -> None:
 def test_a_vendors_dip_is_signalled_within_three_days(correlation: float, reviews: int) -> None:
     """Stops charts that are quiet because they never speak: 2.4 times 6 % among 50 charts, after 62 days.
 
-    Measured by `make quiet` over 150 runs: 97 %; 34 of 40 is more than four standard errors below.
+    Measured by `make study` over 150 runs: 97 %; 34 of 40 is more than four standard errors below.
     """
     setting = Setting(series=50, baseline=62, correlation=correlation, reviews="5 to 500")
     found = dips(setting, dip=(reviews, 0.06, 2.4), runs=40, rng=np.random.default_rng(15))
