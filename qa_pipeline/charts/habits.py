@@ -67,7 +67,8 @@ def habits(
 
 
 def _rate(row: MartRow) -> str:
-    return f"{words.percent(row.estimate)} ({words.percent_range(row.low, row.high)})"
+    interval = words.percent_range(row.low, row.high)
+    return f"{words.percent(row.estimate)} ({interval or words.reason_text(row.reason)})"
 
 
 def _name(row: MartRow) -> str:
