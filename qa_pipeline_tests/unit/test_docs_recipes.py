@@ -78,8 +78,7 @@ def _habits(con: duckdb.DuckDBPyConnection) -> None:
             agreeing = 90 if is_shown and vendor == "v2" else 60
             shown = rater | {"is_shown": is_shown}
             rows["suggestion_counts"] += [
-                shown | {"is_same": True, "n": agreeing},
-                shown | {"is_same": False, "n": 100 - agreeing},
+                shown | {"is_same": item < agreeing, "replicate": item * 7 % 19, "n": 1} for item in range(100)
             ]
     outcome = place | {"label": "slur", "reference_label": "threat"}
     rows["outcome_counts"] = [outcome | {"n": 7}, outcome | {"label": "none", "n": 3}, outcome | {"label": "threat"}]
