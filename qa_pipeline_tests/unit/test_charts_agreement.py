@@ -267,8 +267,15 @@ def test_habits_say_what_is_certain() -> None:
     ]
 
     def session(day: date, change: float) -> list[MartRow]:
-        rows = [_row(("pool", "production"), "change_krippendorff_alpha", change, start=day)]
-        return [*rows, _row(vendor, "change_krippendorff_alpha", -0.2, start=day)]
+        return [
+            _row(about, f"{part}_krippendorff_alpha", value, start=day, n=n)
+            for about, value, *sides in (
+                (("pool", "production"), change, 212, 198),
+                (vendor, -0.2, 30, 31),
+                (("vendor", "few"), 0.3, 6, 200),
+            )
+            for part, n in zip(("before", "after", "change"), (*sides, sides[1]), strict=True)
+        ]
 
     sessions = [*session(LAST - timedelta(days=8), 0.01), *session(LAST - timedelta(days=1), 0.5)]
     found = habits(repeats=repeats, suggestions=suggestions, sessions=sessions, last=LAST)
@@ -285,10 +292,24 @@ def test_habits_say_what_is_certain() -> None:
         "on it."
     )
     assert session_text == (
-        "Calibration on 11 Nov: \u03b1 of the week after minus the week before is +0.01 (\u22120.02 to +0.04), no "
-        "change that the data can show; of the vendors x \u22120.20 (\u22120.23 to \u22120.17)."
+        "Calibration on 11 Nov (newest session with a whole week after it; 2\u00a0sessions in the numbers): \u03b1 of "
+        "the week after (198\u00a0items) minus the week before (212\u00a0items) is +0.01 (\u22120.02 to +0.04), no "
+        "change that the data can show; of the vendors x \u22120.20 (\u22120.23 to \u22120.17). "
+        "Other things change in two weeks too: this does not say that the session did it."
     )
     assert len(found.tables) == 3
+    newest, *_, oldest = found.tables[2].rows
+    assert (newest[0], newest[5]) == ("18 Nov", "+0.50 (+0.47 to +0.53), so far")
+    assert (oldest[1], oldest[2]) == ("Vendor few", "0.30 (0.27\u20130.33), 6\u00a0items")
+    open_weeks = habits(repeats=[], suggestions=[], sessions=session(LAST - timedelta(days=6), 0.5), last=LAST)
+    assert open_weeks is not None
+    assert open_weeks.sentences[0].text == (
+        "Calibration: no session has a whole week after it yet; 1\u00a0session in the numbers."
+    )
+    over = habits(repeats=[], suggestions=[], sessions=session(LAST - timedelta(days=7), 0.5), last=LAST)
+    assert over is not None
+    assert over.sentences[0].text.startswith("Calibration on 12 Nov (")
+    assert over.sentences[0].verdict.glyph == "\u2022"
     none = [*suggestions[:2], suggestions[2]._replace(low=-0.01)]
     quiet = habits(repeats=[], suggestions=none, sessions=[], last=LAST)
     assert quiet is not None
