@@ -13,6 +13,7 @@ from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.series import period_text, point_time
 from qa_pipeline.charts.verdicts import (
     ACT,
+    COEFFICIENT_LIMITS,
     MIN_BASELINE_DAYS,
     MIN_ITEMS,
     NO_TARGET,
@@ -35,7 +36,7 @@ def rate_text(row: MartRow) -> str:
 
 def alpha_text(row: MartRow) -> str:
     """`0.71 (0.66-0.75)`; without an interval, the reason in its place."""
-    inside = words.coefficient_range(row.low, row.high) or words.reason_text(row.reason)
+    inside = words.coefficient_range(row.low, row.high, limits=COEFFICIENT_LIMITS) or words.reason_text(row.reason)
     return f"{words.coefficient(row.estimate)} ({inside})"
 
 
@@ -47,7 +48,7 @@ def defect_title(points: Sequence[MartRow], *, current: MartRow | None, target: 
             return "Defect rate: not enough data"
         return f"Defect rate {rate_text(filled[-1])}, {period_text(filled[-1])}; no 28-day figure yet"
     value = DEFECT_RATE.text_beside(current.estimate, target)
-    rate = f"{value} ({words.percent_range(current.low, current.high)})"
+    rate = f"{value} ({words.percent_range(current.low, current.high, limits=(target,))})"
     verdict = judge(current, target, measure=DEFECT_RATE)
     if verdict is TOO_FEW:
         return f"Too few audits to judge: {rate} of {words.plural(current.n_items, 'audited decision')}"
@@ -80,7 +81,8 @@ def agreement_line(current: MartRow | None, *, target: float | None) -> str:
     found = reliability(current)
     mark = "" if found is None else f", {found.glyph}{words.NBSP}"
     value = AGREEMENT.text_beside(current.estimate, target)
-    inside = words.coefficient_range(current.low, current.high) or words.reason_text(current.reason)
+    limits = (target, *COEFFICIENT_LIMITS)
+    inside = words.coefficient_range(current.low, current.high, limits=limits) or words.reason_text(current.reason)
     return f"\u03b1 {value} ({inside}){goal}{reliability_text(current, lead=mark)}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from qa_pipeline.charts import words
 from qa_pipeline.charts.measures import Measure
 from qa_pipeline.charts.reading import MartRow
-from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, TENTATIVE, UNRELIABLE
+from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, RELIABLE_FROM, TENTATIVE, TENTATIVE_FROM, UNRELIABLE
 
 MIN_ITEMS = 30
 PSI_NOTICEABLE = 0.1
@@ -44,6 +44,8 @@ COEFFICIENT = {
     UNRELIABLE: Verdict("act", "\u25c6", UNRELIABLE, 2),
     NOT_ENOUGH: Verdict("few", "\u25cb", NOT_ENOUGH, 3),
 }
+# What the ends of a coefficient's interval are held against.
+COEFFICIENT_LIMITS = (TENTATIVE_FROM, RELIABLE_FROM)
 
 RULE = (
     (ACT, "the whole 95% interval misses the target"),

@@ -148,6 +148,9 @@ def test_a_week_is_different_only_when_its_interval_says_so() -> None:
         ("lower", "same"),
         ("no 28 days before to compare with", "same"),
     ]
+    close = week_change(_by_queue([_change("hate", -0.16, half=0.158)]), names=NAMES, last=LAST)
+    assert close is not None
+    assert close.sentences[0].text.startswith("Hate: \u03b1 is 0.16 lower (0.002\u20130.32) than")
     quiet = week_change(_by_queue(rows[1:3]), names=NAMES, last=LAST)
     assert quiet is not None
     assert quiet.title == "No change of agreement that the data can show in the week of 16 Nov"

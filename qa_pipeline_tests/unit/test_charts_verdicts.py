@@ -62,6 +62,13 @@ def test_a_value_beside_its_target_is_not_rounded_onto_it() -> None:
     assert AGREEMENT.text_beside(0.797, 0.8) == "0.797"
     assert AGREEMENT.text_beside(0.8, 0.8) == "0.80"
     assert AGREEMENT.text_beside(0.797, 0.667) == "0.80"
+    assert AGREEMENT.text_beside(0.79997, 0.8) == "0.79997"
+    below = mart_row(0.77, 0.73, 0.798, metric="krippendorff_alpha")
+    assert findings.agreement_line(below, target=0.8).startswith("\u03b1 0.77 (0.73\u20130.798), target 0.80")
+    above = mart_row(0.09, 0.0703, 0.11, period="trailing_28d")
+    assert findings.defect_title([], current=above, target=0.07) == (
+        "Defect rate 9.0% (7.03\u201311.0%) is above its target of 7.0%"
+    )
     assert DEFECT_RATE.text_beside(0.2004, 0.2) == "20.04%"
     assert (DEFECT_RATE.target_text(0.0025), AGREEMENT.target_text(0.667)) == ("0.25%", "0.667")
     assert (DEFECT_RATE.target_text(0.07), DEFECT_RATE.target_text(None)) == ("7.0%", "\u2013")
