@@ -26,7 +26,6 @@ from qa_pipeline.charts.verdicts import (
     judge,
     reliability,
 )
-from qa_pipeline.marts.verdicts import NOT_ENOUGH
 
 
 def rate_text(row: MartRow) -> str:
@@ -117,11 +116,11 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
 
 
 def reliability_text(row: MartRow, *, lead: str = ": ") -> str:
-    """`: tentative`, or that there is not enough data for a verdict; empty without an interval."""
+    """`: tentative`, or `: too close to call` where the interval lies across a limit; empty without an interval."""
     found = reliability(row)
     if found is None or row.low is None:
         return ""
-    return f"{lead}{'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
+    return f"{lead}{found.word}"
 
 
 def subjects_title(
@@ -216,7 +215,7 @@ def drift_title(
     size = "far" if peak >= PSI_LARGE else "noticeably"
     when = f"on {words.short_day(worst[0].end)}"
     if len(worst) > 1:
-        when = f"on {len(worst)} days, {words.short_day(worst[0].end)} to {words.short_day(worst[-1].end)}"
+        when = f"on {len(worst)} days between {words.between_days(worst[0].end, worst[-1].end)}"
     more = f"; {len(moved) - 1} more moved" if len(moved) > 1 else ""
     return f"{names[key]} moved {size} {when}: PSI up to {words.coefficient(peak)}{more}"
 

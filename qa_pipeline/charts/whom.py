@@ -102,7 +102,7 @@ def _metric(rows: Sequence[MartRow]) -> str:
 
 
 def _title(rows: Sequence[MartRow], *, people: MartRow | None, symbol: str) -> str:
-    """What people reach among themselves, and who is below it for certain."""
+    """What people reach among themselves, and who is surely below it."""
     if people is None or people.estimate is None:
         return "Who agrees with whom: not enough data among people"
     inside = words.coefficient_range(people.low, people.high, limits=COEFFICIENT_LIMITS)
@@ -112,8 +112,8 @@ def _title(rows: Sequence[MartRow], *, people: MartRow | None, symbol: str) -> s
         return title
     lower = [_in_title(row) for row in others if row.high is not None and row.high < people.low]
     if lower:
-        return f"{title}; lower for certain: {words.join(lower)}"
-    return f"{title}; nobody is lower for certain"
+        return f"{title}; lower than people on the whole: {words.join(lower)}"
+    return f"{title}; nobody is lower than people on the whole"
 
 
 def _bar(row: MartRow) -> Bar:

@@ -165,6 +165,12 @@ def short_day(value: date) -> str:
     return f"{value.day} {value:%b}"
 
 
+def between_days(first: date, last: date) -> str:
+    """`3 and 16 Nov`, `30 Oct and 2 Nov`."""
+    start = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else short_day(first)
+    return f"{start} and {short_day(last)}"
+
+
 def join(names: Sequence[str], *, limit: int = 4) -> str:
     """`a, b and c`; from more than `limit` names the rest is counted: `a, b, c and 3 more`."""
     shown = list(names)

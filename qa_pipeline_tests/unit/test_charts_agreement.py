@@ -73,7 +73,8 @@ def test_who_agrees_with_whom_is_sorted_and_names_only_the_certain(whom: list[Ma
         "Vendor x",
     ]
     assert chart.title == (
-        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; lower for certain: vendor x and across markets"
+        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; "
+        "lower than people on the whole: vendor x and across markets"
     )
     assert "Not enough data: LLM judges (no item was judged twice)." in chart.note
     assert chart.table is not None
@@ -222,6 +223,11 @@ def test_confused_labels_are_named_with_share_and_gain() -> None:
         "Most disagreement is over No violation / Slur and hate / No violation, not told apart; "
         "\u03b1 gains most, +0.03, if hate / No violation were one label"
     )
+    many = [row for label in "abc" for row in _pair(f"ok / {label}", 0.3, None)]
+    assert confusion_chart(many, key="c", queue=QUEUE).title == (
+        "Most disagreement is over ok / a and ok / b, not told apart from others; "
+        "merging no two labels would raise \u03b1"
+    )
     only = confusion_chart(_pair("ok / slur", 1.0, None), key="c", queue=QUEUE)
     assert (only.spec, only.title) == (None, "All disagreement is between No violation / Slur")
     assert confusion_chart([], key="c", queue=None).reason == "no data"
@@ -251,9 +257,15 @@ def test_only_those_whose_interval_excludes_0_are_named() -> None:
     assert len(labels) == ANNOTATORS_SHOWN + 2
     assert labels[1] == "Vendor v"
     assert chart.title == f"Agreement is better without {HOSTILE['annotator']} and vendor v"
-    assert "43 of 44\u00a0people and vendors have enough data; about 1 would be named by chance alone." in chart.note
+    assert (
+        "43 of 44\u00a0people and vendors have enough data; about 1 (2.5%) would be named by chance alone."
+        in chart.note
+    )
     assert chart.table is not None
     assert len(chart.table.rows) == 44
+    ten = vitality_chart(rows[:12], key="v")
+    assert "12 of 12\u00a0people and vendors have enough data; about 0.3 (2.5%) would be named" in ten.note
+    assert "by chance" not in vitality_chart(rows[:9], key="v").note
     quiet = vitality_chart(rows[:5], key="v")
     assert quiet.title == "Nobody pulls agreement down that the data can show"
     assert vitality_chart([_vitality("few", None)], key="v").reason == "too few items"

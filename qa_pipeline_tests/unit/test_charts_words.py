@@ -56,6 +56,8 @@ def test_plain_words() -> None:
     assert words.plural(1, "row") == "1\u00a0row"
     assert words.plural(1234, "row") == "1,234\u00a0rows"
     assert words.day(date(2026, 11, 9)) == "Mon 9 Nov 2026"
+    assert words.between_days(date(2026, 11, 3), date(2026, 11, 16)) == "3 and 16 Nov"
+    assert words.between_days(date(2026, 10, 30), date(2026, 11, 2)) == "30 Oct and 2 Nov"
     assert words.points(0.004) == "+0.4\u00a0pt"
     assert words.points(-0.00001) == "0.0\u00a0pt"
     assert (words.change(0.031), words.change(-0.2), words.change(-0.001)) == ("+3%", "\u221220%", "0%")
