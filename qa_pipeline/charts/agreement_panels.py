@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from qa_pipeline.charts import findings, words
 from qa_pipeline.charts.reading import MartRow, newest
@@ -16,7 +17,7 @@ from qa_pipeline.charts.series import (
 )
 from qa_pipeline.charts.theme import LINE, MUTED, Chart, Spec, Table, axis, layout, line_shape, rounded, time_axis
 from qa_pipeline.charts.trends import Span, axis_end
-from qa_pipeline.charts.verdicts import verdict_text
+from qa_pipeline.charts.verdicts import COEFFICIENT_LIMITS, verdict_text
 
 
 def agreement_panels(
@@ -52,7 +53,7 @@ def agreement_panels(
         spec: Spec = {
             "data": [
                 *band_traces(rows),
-                *line_traces(rows, color=LINE, text=_agreement_text),
+                *line_traces(rows, color=LINE, text=partial(_agreement_text, target=target)),
                 *_absent_traces(rows, times=times, foot=scale[0]),
             ],
             "layout": layout(
@@ -66,7 +67,9 @@ def agreement_panels(
         note_text = f"{GRAIN_ADJECTIVES[grain]} alpha" + (
             "" if target is None else f", target {words.exact_coefficient(target)}"
         )
-        charts.append(Chart(key, title, question, note_text, spec, "", 168, _agreement_table(rows, names[queue])))
+        charts.append(
+            Chart(key, title, question, note_text, spec, "", 168, _agreement_table(rows, names[queue], target=target))
+        )
     return charts
 
 
@@ -130,14 +133,14 @@ def panels_note(
     return " ".join(parts)
 
 
-def _agreement_text(row: MartRow) -> str:
+def _agreement_text(row: MartRow, *, target: float | None) -> str:
     value = words.coefficient(row.estimate)
     if row.low is not None:
-        value += f" ({words.coefficient_range(row.low, row.high)})"
+        value += f" ({words.coefficient_range(row.low, row.high, limits=(target, *COEFFICIENT_LIMITS))})"
     return f"<b>{period_text(row)}</b><br>\u03b1 {value}<br>{words.plural(row.n_items, 'item')}, {state_text(row)}"
 
 
-def _agreement_table(rows: Sequence[MartRow], name: str) -> Table:
+def _agreement_table(rows: Sequence[MartRow], name: str, *, target: float | None) -> Table:
     return Table(
         caption=f"Krippendorff\u2019s alpha, {name}, newest first",
         heads=("Period", "Alpha", "95% interval", "Verdict", "Items", "Ratings", "State"),
@@ -145,7 +148,7 @@ def _agreement_table(rows: Sequence[MartRow], name: str) -> Table:
             (
                 period_text(row),
                 words.coefficient(row.estimate),
-                words.coefficient_range(row.low, row.high),
+                words.coefficient_range(row.low, row.high, limits=(target, *COEFFICIENT_LIMITS)),
                 verdict_text(row),
                 words.count(row.n_items),
                 words.count(row.n_ratings),

@@ -12,7 +12,15 @@ from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import ACT as ACT_COLOR
 from qa_pipeline.charts.theme import LINE, MODEL, MUTED, Chart, Table
-from qa_pipeline.charts.verdicts import ACT, MIN_ITEMS, judge, verdict_key, verdict_label, verdict_text
+from qa_pipeline.charts.verdicts import (
+    ACT,
+    COEFFICIENT_LIMITS,
+    MIN_ITEMS,
+    judge,
+    verdict_key,
+    verdict_label,
+    verdict_text,
+)
 
 REFERENCE_WORDS = {
     "gold": "gold answers",
@@ -207,7 +215,7 @@ def _interval_table(
             (
                 names[row.metric if by_metric else row.subject],
                 text(row.estimate),
-                "" if row.low is None else f"{text(row.low)} to {text(row.high)}",
+                _inside(row, by_metric=by_metric, targets=targets),
                 *((verdict_text(row),) if by_metric else ()),
                 *((words.exact_percent(targets.get(row.subject)),) if targets is not None else ()),
                 words.count(row.n_items),
@@ -218,3 +226,10 @@ def _interval_table(
         ),
         numeric=frozenset({1, 2, *range(3 + len(verdict), 5 + len(verdict) + len(goal))}),
     )
+
+
+def _inside(row: MartRow, *, by_metric: bool, targets: Mapping[str, float | None] | None) -> str:
+    """The interval, its ends told from what they are held against."""
+    if by_metric:
+        return words.coefficient_range(row.low, row.high, limits=COEFFICIENT_LIMITS)
+    return words.percent_range(row.low, row.high, limits=() if targets is None else (targets.get(row.subject),))

@@ -100,14 +100,15 @@ def _title(found: Sequence[Confusion]) -> str:
     alike = [other.name for other in found if (other.share.high or 0.0) >= (first.share.low or 0.0)]
     share = f"{words.percent(first.share.estimate, digits=0)} of disagreement is over {first.name}"
     if len(alike) > 1:
-        share = f"Most disagreement is over {words.join(alike, limit=3)}, not told apart"
+        rest = " from others" if len(alike) > 2 else ""
+        share = f"Most disagreement is over {words.join(alike[:2])}, not told apart{rest}"
     gains = [
         (each.gain.estimate or 0.0, each)
         for each in found
         if each.gain is not None and each.gain.low is not None and each.gain.low > 0
     ]
     if not gains:
-        return f"{share}; no merger would surely raise \u03b1"
+        return f"{share}; merging no two labels would raise \u03b1"
     value, best = max(gains, key=lambda gain: gain[0])
     which = "it" if best is first and len(alike) == 1 else best.name
     if which == "it":

@@ -13,6 +13,7 @@ from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.series import period_text, point_time
 from qa_pipeline.charts.verdicts import (
     ACT,
+    COEFFICIENT_LIMITS,
     MIN_BASELINE_DAYS,
     MIN_ITEMS,
     NO_TARGET,
@@ -25,7 +26,6 @@ from qa_pipeline.charts.verdicts import (
     judge,
     reliability,
 )
-from qa_pipeline.marts.verdicts import NOT_ENOUGH
 
 
 def rate_text(row: MartRow) -> str:
@@ -35,7 +35,7 @@ def rate_text(row: MartRow) -> str:
 
 def alpha_text(row: MartRow) -> str:
     """`0.71 (0.66-0.75)`; without an interval, the reason in its place."""
-    inside = words.coefficient_range(row.low, row.high) or words.reason_text(row.reason)
+    inside = words.coefficient_range(row.low, row.high, limits=COEFFICIENT_LIMITS) or words.reason_text(row.reason)
     return f"{words.coefficient(row.estimate)} ({inside})"
 
 
@@ -47,7 +47,7 @@ def defect_title(points: Sequence[MartRow], *, current: MartRow | None, target: 
             return "Defect rate: not enough data"
         return f"Defect rate {rate_text(filled[-1])}, {period_text(filled[-1])}; no 28-day figure yet"
     value = DEFECT_RATE.text_beside(current.estimate, target)
-    rate = f"{value} ({words.percent_range(current.low, current.high)})"
+    rate = f"{value} ({words.percent_range(current.low, current.high, limits=(target,))})"
     verdict = judge(current, target, measure=DEFECT_RATE)
     if verdict is TOO_FEW:
         return f"Too few audits to judge: {rate} of {words.plural(current.n_items, 'audited decision')}"
@@ -80,7 +80,8 @@ def agreement_line(current: MartRow | None, *, target: float | None) -> str:
     found = reliability(current)
     mark = "" if found is None else f", {found.glyph}{words.NBSP}"
     value = AGREEMENT.text_beside(current.estimate, target)
-    inside = words.coefficient_range(current.low, current.high) or words.reason_text(current.reason)
+    limits = (target, *COEFFICIENT_LIMITS)
+    inside = words.coefficient_range(current.low, current.high, limits=limits) or words.reason_text(current.reason)
     return f"\u03b1 {value} ({inside}){goal}{reliability_text(current, lead=mark)}"
 
 
@@ -115,11 +116,11 @@ def coefficients_title(observed: MartRow | None, *, alpha: MartRow | None) -> st
 
 
 def reliability_text(row: MartRow, *, lead: str = ": ") -> str:
-    """`: tentative`, or that there is not enough data for a verdict; empty without an interval."""
+    """`: tentative`, or `: too close to call` where the interval lies across a limit; empty without an interval."""
     found = reliability(row)
     if found is None or row.low is None:
         return ""
-    return f"{lead}{'not enough data for a verdict' if found.word == NOT_ENOUGH else found.word}"
+    return f"{lead}{found.word}"
 
 
 def subjects_title(
@@ -214,7 +215,7 @@ def drift_title(
     size = "far" if peak >= PSI_LARGE else "noticeably"
     when = f"on {words.short_day(worst[0].end)}"
     if len(worst) > 1:
-        when = f"on {len(worst)} days, {words.short_day(worst[0].end)} to {words.short_day(worst[-1].end)}"
+        when = f"on {len(worst)} days between {words.between_days(worst[0].end, worst[-1].end)}"
     more = f"; {len(moved) - 1} more moved" if len(moved) > 1 else ""
     return f"{names[key]} moved {size} {when}: PSI up to {words.coefficient(peak)}{more}"
 

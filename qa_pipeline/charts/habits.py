@@ -13,7 +13,7 @@ from qa_pipeline.charts.differences import FACT, HIGHER, LOWER, UNKNOWN, Sentenc
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import Table
-from qa_pipeline.charts.verdicts import WATCH
+from qa_pipeline.charts.verdicts import MIN_ITEMS, WATCH
 from qa_pipeline.marts.habits import HIDDEN, SHOWN
 from qa_pipeline.stats.windows import SESSION_DAYS
 
@@ -24,6 +24,7 @@ ABSENT = {
     "suggestions": ("Effect of suggestions", "no decision came with a suggested label"),
     "sessions": ("Calibration", "no calibration session was held"),
 }
+CAVEAT = "Other things change in two weeks too: this does not say that the session did it."
 
 
 # Rows, what they are about, the question, and what makes the sentence and the table.
@@ -52,7 +53,13 @@ def habits(
     parts: list[_Part] = [
         (repeats, "repeats", "Do people say the same again?", _repeats, _repeat_table),
         (suggestions, "suggestions", "Do they lean on suggestions?", _suggestions, _suggestion_table),
-        (sessions, "calibration", "Does calibration help?", partial(_sessions, last=last), _session_table),
+        (
+            sessions,
+            "calibration",
+            "Does calibration help?",
+            partial(_sessions, last=last),
+            partial(_session_table, last=last),
+        ),
     ]
     filled = [part for part in parts if part[0]]
     if not filled:
@@ -76,7 +83,7 @@ def _name(row: MartRow) -> str:
 
 
 def _repeats(rows: Sequence[MartRow]) -> Sentence:
-    """How often the same person says the same, and which vendors are below the others for certain."""
+    """How often the same person says the same, and which vendors are surely below all people."""
     everybody = _first(rows, kind="rater_kind", metric="self_consistency")
     if everybody is None or everybody.low is None or everybody.high is None:
         reason = words.reason_text(everybody.reason if everybody else None)
@@ -116,36 +123,63 @@ def _suggestions(rows: Sequence[MartRow]) -> Sentence:
 
 
 def _sessions(rows: Sequence[MartRow], *, last: date) -> Sentence:
-    """The newest session that has a week on both sides: what changed, for all and for whom it surely did."""
-    rows = _telling_session(rows, last=last)
+    """The newest session whose week after is over: what changed, on how many items, for all and for which vendors."""
+    held = words.plural(len({row.start for row in rows}), "session")
+    rows = _telling_session([row for row in rows if _is_over(row, last=last)])
+    if not rows:
+        return Sentence(UNKNOWN, f"Calibration: no session has a whole week after it yet; {held} in the numbers.")
     metric = _session_metric(rows)
+    is_share = metric == OBSERVED
     change = _first(rows, kind="pool", metric=f"change_{metric}")
     symbol = "\u03b1" if metric == ALPHA else "observed agreement"
-    when = f"Calibration on {words.short_day(rows[0].start)}"
+    when = (
+        f"Calibration on {words.short_day(rows[0].start)} (newest session with a whole week after it; "
+        f"{held} in the numbers)"
+    )
     if change is None or change.low is None:
         reason = words.reason_text(change.reason if change else None)
         return Sentence(UNKNOWN, f"{when}: the weeks before and after cannot be compared ({reason}).")
-    moved = difference_text(change, is_share=metric == OBSERVED)
-    text = f"{when}: {symbol} of the week after minus the week before is {moved}"
-    way = direction(change)
-    clear = {LOWER: ", lower for certain", HIGHER: ", higher for certain"}.get(
-        way, ", no change that the data can show"
+    before, after = _sides(rows, change)
+    text = (
+        f"{when}: {symbol} of the week after ({words.plural(after, 'item')}) minus the week before "
+        f"({words.plural(before, 'item')}) is {difference_text(change, is_share=is_share)}"
     )
+    unclear = "" if direction(change) in (LOWER, HIGHER) else ", no change that the data can show"
     vendors = [
-        f"{row.subject or '(no name)'} {difference_text(row, is_share=metric == OBSERVED)}"
+        f"{row.subject or '(no name)'} {difference_text(row, is_share=is_share)}"
         for row in rows
-        if row.subject_kind == "vendor" and row.metric == f"change_{metric}" and direction(row) in (LOWER, HIGHER)
+        if row.subject_kind == "vendor"
+        and row.metric == f"change_{metric}"
+        and direction(row) in (LOWER, HIGHER)
+        and min(_sides(rows, row)) >= MIN_ITEMS
     ]
     more = f"; of the vendors {words.join(vendors)}" if vendors else ""
-    return Sentence(way if way in (LOWER, HIGHER) else FACT, f"{text}{clear}{more}.")
+    # No arrow: the direction is no finding about the session.
+    return Sentence(FACT, f"{text}{unclear}{more}. {CAVEAT}")
 
 
-def _telling_session(rows: Sequence[MartRow], *, last: date) -> list[MartRow]:
-    """Rows of the newest session whose change has an interval and whose week after is over, as far as there is one."""
+def _is_over(row: MartRow, *, last: date) -> bool:
+    """Whether the week after the session has ended."""
+    return row.start + timedelta(days=SESSION_DAYS) <= last
+
+
+def _telling_session(rows: Sequence[MartRow]) -> list[MartRow]:
+    """Rows of the newest session whose change has an interval; of the newest at all if none has."""
     given = [row.start for row in rows if row.metric.startswith("change_") and row.low is not None]
-    over = [day for day in given if day + timedelta(days=SESSION_DAYS) <= last]
-    day = max(over or given or [row.start for row in rows])
+    day = max(given or [row.start for row in rows], default=None)
     return [row for row in rows if row.start == day]
+
+
+def _sides(rows: Sequence[MartRow], change: MartRow) -> tuple[int, int]:
+    """Items in the week before and the week after of one change; 0 where a week has no row."""
+    metric = change.metric.removeprefix("change")
+    found = {
+        row.metric.removesuffix(metric): row.n_items
+        for row in rows
+        if (row.start, row.subject_kind, row.subject) == (change.start, change.subject_kind, change.subject)
+        and row.metric.endswith(metric)
+    }
+    return found.get("before", 0), found.get("after", 0)
 
 
 def _session_metric(rows: Sequence[MartRow]) -> str:
@@ -202,7 +236,7 @@ def _suggestion_table(rows: Sequence[MartRow]) -> Table:
     )
 
 
-def _session_table(rows: Sequence[MartRow]) -> Table:
+def _session_table(rows: Sequence[MartRow], *, last: date) -> Table:
     """Every session, the newest first: the week before, the session, the week after and the change, for each vendor."""
     cells: dict[tuple[str, str], dict[str, MartRow]] = {}
     for row in sorted(rows, key=lambda row: row.start, reverse=True):
@@ -216,9 +250,12 @@ def _session_table(rows: Sequence[MartRow]) -> Table:
             return words.NOTHING
         if row.estimate is None:
             return words.reason_text(row.reason)
+        so_far = ", so far" if part in ("after", "change") and not _is_over(row, last=last) else ""
         if part == "change":
-            return difference_text(row, is_share=False)
-        return f"{words.coefficient(row.estimate)} ({words.coefficient_range(row.low, row.high)})"
+            return f"{difference_text(row, is_share=False)}{so_far}"
+        items = words.plural(row.n_items, "item")
+        inside = words.coefficient_range(row.low, row.high) or words.reason_text(row.reason)
+        return f"{words.coefficient(row.estimate)} ({inside}), {items}{so_far}"
 
     return Table(
         caption="Krippendorff\u2019s alpha around calibration sessions, newest first",

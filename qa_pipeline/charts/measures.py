@@ -1,5 +1,6 @@
 """The figures that have a target: their names, which side of the target is the bad one, and how they are written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,20 +31,22 @@ class Measure:
             return words.percent(value, digits=1 if digits is None else digits)
         return words.coefficient(value, digits=2 if digits is None else digits)
 
-    def range_text(self, low: float | None, high: float | None) -> str:
-        """An interval as it is printed; empty when an end is missing."""
-        return words.percent_range(low, high) if self.is_share else words.coefficient_range(low, high)
+    def range_text(self, low: float | None, high: float | None, *, limits: Sequence[float | None] = ()) -> str:
+        """An interval as it is printed beside what it is held against; empty when an end is missing."""
+        make = words.percent_range if self.is_share else words.coefficient_range
+        return make(low, high, limits=limits)
 
     def target_text(self, target: float | None) -> str:
         """A target as it was set."""
         return words.exact_percent(target) if self.is_share else words.exact_coefficient(target)
 
     def text_beside(self, value: float | None, target: float | None) -> str:
-        """A value next to its target: with one digit more where the two would look equal but are not."""
-        text = self.text(value)
-        if value is None or target is None or value == target or text != self.text(target):
-            return text
-        return self.text(value, digits=2 if self.is_share else 3)
+        """A value next to its target: with more digits where the two would look equal but are not."""
+        if value is None or value == target:
+            return self.text(value)
+        scale, digits = (100, 1) if self.is_share else (1, 2)
+        goal = None if target is None else target * scale
+        return self.text(value, digits=words.digits_beside(value * scale, (goal,), digits=digits))
 
 
 DEFECT_RATE = Measure("defect_rate", "Defect rate", "", is_high_bad=True, is_share=True, unit="random audit")

@@ -52,7 +52,9 @@ class Figure:
     @property
     def interval(self) -> str:
         """The newest interval as text; empty when there is none."""
-        return self.measure.range_text(self.current.low, self.current.high) if self.current else ""
+        if self.current is None:
+            return ""
+        return self.measure.range_text(self.current.low, self.current.high, limits=(self.target,))
 
     @property
     def target_text(self) -> str:

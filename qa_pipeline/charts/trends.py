@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 from qa_pipeline.charts import findings, verdicts, words
 from qa_pipeline.charts.measures import DEFECT_RATE
@@ -61,12 +62,12 @@ def defect_trend(
     if not any(row.estimate is not None for row in points):
         reason = words.reason_text(points[-1].reason if points else None)
         return Chart(key, title, question, "", None, reason, 0, None)
-    traces = [*band_traces(points), *line_traces(points, color=LINE, text=_defect_text)]
+    traces = [*band_traces(points), *line_traces(points, color=LINE, text=partial(_defect_text, target=target))]
     signals = [row for row in points if verdicts.judge(row, target, measure=DEFECT_RATE) is verdicts.ACT]
     if signals:
         traces.append(_signal_trace(signals))
     if current is not None and current.estimate is not None:
-        traces.append(_window_trace(current))
+        traces.append(_window_trace(current, target=target))
     top = _defect_top(points, current=current, target=target)
     marks = [change for change in changes if span.first <= change.day <= span.last]
     labels = _right_labels(current, target=target, top=top)
@@ -99,7 +100,7 @@ def defect_trend(
         spec,
         "",
         264,
-        _defect_table(points, current),
+        _defect_table(points, current, target=target),
     )
 
 
@@ -109,10 +110,10 @@ def axis_end(span: Span, *, grain: str) -> date:
     return max(span.last, middle) if grain == "week" else span.last
 
 
-def _defect_text(row: MartRow) -> str:
+def _defect_text(row: MartRow, *, target: float | None) -> str:
     parts = [f"<b>{period_text(row)}</b>", f"{words.percent(row.estimate)}"]
     if row.low is not None:
-        parts[-1] += f" ({words.percent_range(row.low, row.high)})"
+        parts[-1] += f" ({words.percent_range(row.low, row.high, limits=(target,))})"
     parts.append(f"{words.count(row.n_items)} audited, {state_text(row)}")
     return "<br>".join(parts)
 
@@ -129,7 +130,7 @@ def _signal_trace(signals: Sequence[MartRow]) -> Spec:
     }
 
 
-def _window_trace(current: MartRow) -> Spec:
+def _window_trace(current: MartRow, *, target: float | None) -> Spec:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -137,7 +138,7 @@ def _window_trace(current: MartRow) -> Spec:
         "y": [rounded(current.estimate)] * 2,
         "line": {"color": INK, "width": 3},
         "opacity": 0.75,
-        "text": [_defect_text(current)] * 2,
+        "text": [_defect_text(current, target=target)] * 2,
         "hovertemplate": "%{text}<extra></extra>",
     }
 
@@ -207,7 +208,7 @@ def _defect_note(grain: str, *, has_target: bool, can_change: bool, has_signals:
     return "; ".join(parts) + "."
 
 
-def _defect_table(points: Sequence[MartRow], current: MartRow | None) -> Table:
+def _defect_table(points: Sequence[MartRow], current: MartRow | None, *, target: float | None) -> Table:
     rows = [*([current] if current is not None else []), *reversed(points)]
     return Table(
         caption="Defect rate by period, newest first",
@@ -216,7 +217,7 @@ def _defect_table(points: Sequence[MartRow], current: MartRow | None) -> Table:
             (
                 period_text(row),
                 words.percent(row.estimate),
-                words.percent_range(row.low, row.high),
+                words.percent_range(row.low, row.high, limits=(target,)),
                 words.count(row.n_items),
                 state_text(row),
             )

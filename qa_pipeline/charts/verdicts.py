@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from qa_pipeline.charts import words
 from qa_pipeline.charts.measures import Measure
 from qa_pipeline.charts.reading import MartRow
-from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, TENTATIVE, UNRELIABLE
+from qa_pipeline.marts.verdicts import NOT_ENOUGH, RELIABLE, RELIABLE_FROM, TENTATIVE, TENTATIVE_FROM, UNRELIABLE
 
 MIN_ITEMS = 30
 PSI_NOTICEABLE = 0.1
@@ -37,6 +37,8 @@ TOO_FEW = Verdict("few", "\u25cb", "not enough data", 4)
 TOTAL = Verdict("none", "", "not judged", 5)
 ABSENT = Verdict("absent", "", "no decisions", 6)
 
+# An interval that lies across a limit is no lack of data but a verdict that cannot be given; the marts have one word.
+TOO_CLOSE = Verdict("few", "\u25cb", "too close to call", 3)
 # How far labels can be relied on, whatever the target: the marts judge, this is how a page shows it.
 COEFFICIENT = {
     RELIABLE: Verdict("ok", "\u25cf", RELIABLE, 0),
@@ -44,6 +46,8 @@ COEFFICIENT = {
     UNRELIABLE: Verdict("act", "\u25c6", UNRELIABLE, 2),
     NOT_ENOUGH: Verdict("few", "\u25cb", NOT_ENOUGH, 3),
 }
+# What the ends of a coefficient's interval are held against.
+COEFFICIENT_LIMITS = (TENTATIVE_FROM, RELIABLE_FROM)
 
 RULE = (
     (ACT, "the whole 95% interval misses the target"),
@@ -85,7 +89,9 @@ def shortfall(row: MartRow, target: float, *, measure: Measure) -> float:
 
 def reliability(row: MartRow | None) -> Verdict | None:
     """The mart's verdict on a coefficient with its glyph; None for what is no coefficient."""
-    return None if row is None or row.verdict is None else COEFFICIENT[row.verdict]
+    if row is None or row.verdict is None:
+        return None
+    return TOO_CLOSE if row.verdict == NOT_ENOUGH and row.low is not None else COEFFICIENT[row.verdict]
 
 
 def verdict_text(row: MartRow | None) -> str:
@@ -103,7 +109,7 @@ def verdict_label(name: str, row: MartRow) -> str:
 def verdict_key(rows: Iterable[MartRow]) -> str:
     """What the glyphs before the names mean: `\u25cf reliable, \u25c6 unreliable`, only those that occur."""
     found = {reliability(row) for row in rows} - {None}
-    return ", ".join(f"{each.glyph} {each.word}" for each in COEFFICIENT.values() if each in found)
+    return ", ".join(f"{each.glyph} {each.word}" for each in (*COEFFICIENT.values(), TOO_CLOSE) if each in found)
 
 
 def has_moved(psi: MartRow, no_drift: float | None, *, baseline_days: int = MIN_BASELINE_DAYS) -> bool:

@@ -12,6 +12,10 @@ from qa_pipeline.charts.verdicts import ACT as ACT_VERDICT
 QUESTION = "Whose decisions pull agreement down?"
 # Of the annotators the worst; vendors are few and all shown.
 ANNOTATORS_SHOWN = 8
+# Of fewer it goes without saying that one named by chance is unlikely.
+MIN_JUDGED = 10
+# One side of a 95% interval.
+BY_CHANCE = 0.025
 
 
 def vitality_chart(rows: Sequence[MartRow], *, key: str) -> Chart:
@@ -74,8 +78,11 @@ def _note(rows: Sequence[MartRow], given: Sequence[MartRow], shown: Sequence[Mar
     if any(pulls_down(row) for row in shown):
         parts.append(f"{ACT_VERDICT.glyph} the whole interval is below 0.")
     counted = f"{len(given)} of {words.plural(len(rows), 'person or vendor', 'people and vendors')} have enough data"
-    chance = len(given) * 0.025
-    by_chance = f"; about {round(chance)} would be named by chance alone" if chance >= 1 else ""
+    chance = len(given) * BY_CHANCE
+    by_chance = ""
+    if len(given) >= MIN_JUDGED:
+        number = f"{chance:.0f}" if chance >= 1 else f"{chance:.1f}"
+        by_chance = f"; about {number} (2.5%) would be named by chance alone"
     parts.append(f"{counted}{by_chance}.")
     if hidden > 0:
         parts.append(f"{words.plural(hidden, 'annotator')} with better agreement: in the numbers.")

@@ -112,7 +112,7 @@ def _moved(row: MartRow, *, name: str) -> Sentence:
     """`Hate speech: alpha is 0.08 lower (0.03-0.13) than in the four weeks before.`"""
     way = direction(row)
     size = words.coefficient(abs(row.estimate or 0.0))
-    inside = words.coefficient_range(*sorted(abs(end) for end in (row.low or 0.0, row.high or 0.0)))
+    inside = words.coefficient_range(*sorted(abs(end) for end in (row.low or 0.0, row.high or 0.0)), limits=(0.0,))
     text = f"{name}: \u03b1 is {size} {way.word} ({inside}) than in the four weeks before"
     if row.reference_kind == OTHER:
         text += ", most of which was decided under another guideline: the change may be the guideline\u2019s"

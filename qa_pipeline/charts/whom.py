@@ -13,7 +13,7 @@ from qa_pipeline.charts.naming import CROSS
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import LINE, MODEL, MUTED, Chart, Table
-from qa_pipeline.charts.verdicts import verdict_key, verdict_label, verdict_text
+from qa_pipeline.charts.verdicts import COEFFICIENT_LIMITS, verdict_key, verdict_label, verdict_text
 from qa_pipeline.marts.verdicts import RELIABLE_FROM, TENTATIVE_FROM
 
 SYMBOLS = {"krippendorff_alpha": "\u03b1", "gwet_ac1": "AC1"}
@@ -91,7 +91,8 @@ def order_of(row: MartRow) -> int:
 def _cell(row: MartRow) -> str:
     if row.estimate is None:
         return words.reason_text(row.reason)
-    return f"{words.coefficient(row.estimate)} ({words.coefficient_range(row.low, row.high)}) {verdict_text(row)}"
+    inside = words.coefficient_range(row.low, row.high, limits=COEFFICIENT_LIMITS)
+    return f"{words.coefficient(row.estimate)} ({inside}) {verdict_text(row)}"
 
 
 def _metric(rows: Sequence[MartRow]) -> str:
@@ -101,18 +102,18 @@ def _metric(rows: Sequence[MartRow]) -> str:
 
 
 def _title(rows: Sequence[MartRow], *, people: MartRow | None, symbol: str) -> str:
-    """What people reach among themselves, and who is below it for certain."""
+    """What people reach among themselves, and who is surely below it."""
     if people is None or people.estimate is None:
         return "Who agrees with whom: not enough data among people"
-    inside = words.coefficient_range(people.low, people.high)
+    inside = words.coefficient_range(people.low, people.high, limits=COEFFICIENT_LIMITS)
     title = f"People agree with {symbol} {words.coefficient(people.estimate)} ({inside}){reliability_text(people)}"
     others = [row for row in rows if row is not people and row.low is not None and row.high is not None]
     if not others or people.low is None or people.high is None:
         return title
     lower = [_in_title(row) for row in others if row.high is not None and row.high < people.low]
     if lower:
-        return f"{title}; lower for certain: {words.join(lower)}"
-    return f"{title}; nobody is lower for certain"
+        return f"{title}; lower than people on the whole: {words.join(lower)}"
+    return f"{title}; nobody is lower than people on the whole"
 
 
 def _bar(row: MartRow) -> Bar:
@@ -162,7 +163,7 @@ def _table(rows: Sequence[MartRow], *, metric: str) -> Table:
             (
                 who(row),
                 words.coefficient(row.estimate),
-                words.coefficient_range(row.low, row.high),
+                words.coefficient_range(row.low, row.high, limits=COEFFICIENT_LIMITS),
                 verdict_text(row),
                 words.count(row.n_items),
                 words.count(row.n_ratings),

@@ -2,13 +2,15 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 MINUS = "\u2212"
 EN_DASH = "\u2013"
 NBSP = "\u00a0"
 NOTHING = "\u2013"
+# How many digits more a number gets at most to be told from a limit.
+MORE_DIGITS = 4
 
 _REASONS = {
     "expectation": "an expectation has no interval",
@@ -71,19 +73,43 @@ def bytes_text(value: int) -> str:
     return f"{size:.1f} TB"
 
 
-def percent_range(low: float | None, high: float | None, *, digits: int = 1) -> str:
-    """`5.0-7.4%` (with an en dash), or nothing when an end is missing."""
+def digits_beside(value: float, limits: Iterable[float | None], *, digits: int) -> int:
+    """How many digits, `digits` at least, tell `value` from every limit that it is held against and does not equal."""
+    others = [limit for limit in limits if limit is not None and limit != value]
+    enough = (
+        number
+        for number in range(digits, digits + MORE_DIGITS + 1)
+        if all(_signless(value, number) != _signless(limit, number) for limit in others)
+    )
+    return next(enough, digits + MORE_DIGITS)
+
+
+def percent_range(
+    low: float | None, high: float | None, *, digits: int = 1, limits: Sequence[float | None] = ()
+) -> str:
+    """`5.0-7.4%` (with an en dash), or nothing when an end is missing.
+
+    An end that would round onto one of `limits` without being it gets more digits.
+    """
     if low is None or high is None:
         return ""
-    return f"{_signless(low * 100, digits)}{EN_DASH}{percent(high, digits=digits)}"
+    goals = [None if limit is None else limit * 100 for limit in limits]
+    left, right = (_signless(end * 100, digits_beside(end * 100, goals, digits=digits)) for end in (low, high))
+    return f"{left}{EN_DASH}{right}%"
 
 
-def coefficient_range(low: float | None, high: float | None, *, digits: int = 2) -> str:
-    """`0.59-0.67` with an en dash; `to` stands between numbers of which one is negative."""
+def coefficient_range(
+    low: float | None, high: float | None, *, digits: int = 2, limits: Sequence[float | None] = ()
+) -> str:
+    """`0.59-0.67` with an en dash; `to` stands between numbers of which one is negative.
+
+    An end that would round onto one of `limits` without being it gets more digits.
+    """
     if low is None or high is None:
         return ""
     between = " to " if low < 0 or high < 0 else EN_DASH
-    return f"{_signless(low, digits)}{between}{_signless(high, digits)}"
+    left, right = (_signless(end, digits_beside(end, limits, digits=digits)) for end in (low, high))
+    return f"{left}{between}{right}"
 
 
 def change(share: float) -> str:
@@ -93,18 +119,22 @@ def change(share: float) -> str:
     return f"{sign}{text}%"
 
 
-def points(change: float) -> str:
+def points(change: float, *, digits: int = 1) -> str:
     """A difference of two shares in percentage points, signed: `+0.4 pt`."""
-    text = f"{abs(change) * 100:.1f}"
+    text = f"{abs(change) * 100:.{digits}f}"
     sign = "" if float(text) == 0 else "+" if change > 0 else MINUS
     return f"{sign}{text}{NBSP}pt"
 
 
 def points_range(low: float | None, high: float | None) -> str:
-    """The interval of a difference of shares: `-0.4 to +1.2 pt`; nothing when an end is missing."""
+    """The interval of a difference of shares: `-0.4 to +1.2 pt`; nothing when an end is missing.
+
+    An end that would round to 0 without being it gets more digits, as in `signed_range`.
+    """
     if low is None or high is None:
         return ""
-    return f"{points(low).removesuffix(f'{NBSP}pt')} to {points(high)}"
+    left, right = (points(end, digits=digits_beside(end * 100, (0.0,), digits=1)) for end in (low, high))
+    return f"{left.removesuffix(f'{NBSP}pt')} to {right}"
 
 
 def signed(change: float, *, digits: int = 2) -> str:
@@ -115,8 +145,14 @@ def signed(change: float, *, digits: int = 2) -> str:
 
 
 def signed_range(low: float | None, high: float | None, *, digits: int = 2) -> str:
-    """The interval of a difference: `-0.02 to +0.08`; nothing when an end is missing."""
-    return "" if low is None or high is None else f"{signed(low, digits=digits)} to {signed(high, digits=digits)}"
+    """The interval of a difference: `-0.02 to +0.08`; nothing when an end is missing.
+
+    An end that would round to 0 without being it gets more digits: whether 0 is inside is what the interval says.
+    """
+    if low is None or high is None:
+        return ""
+    left, right = (signed(end, digits=digits_beside(end, (0.0,), digits=digits)) for end in (low, high))
+    return f"{left} to {right}"
 
 
 def day(value: date | None) -> str:
@@ -127,6 +163,12 @@ def day(value: date | None) -> str:
 def short_day(value: date) -> str:
     """`19 Nov`."""
     return f"{value.day} {value:%b}"
+
+
+def between_days(first: date, last: date) -> str:
+    """`3 and 16 Nov`, `30 Oct and 2 Nov`."""
+    start = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else short_day(first)
+    return f"{start} and {short_day(last)}"
 
 
 def join(names: Sequence[str], *, limit: int = 4) -> str:

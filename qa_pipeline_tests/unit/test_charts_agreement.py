@@ -73,7 +73,8 @@ def test_who_agrees_with_whom_is_sorted_and_names_only_the_certain(whom: list[Ma
         "Vendor x",
     ]
     assert chart.title == (
-        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; lower for certain: vendor x and across markets"
+        "People agree with \u03b1 0.72 (0.69\u20130.75): tentative; "
+        "lower than people on the whole: vendor x and across markets"
     )
     assert "Not enough data: LLM judges (no item was judged twice)." in chart.note
     assert chart.table is not None
@@ -148,6 +149,9 @@ def test_a_week_is_different_only_when_its_interval_says_so() -> None:
         ("lower", "same"),
         ("no 28 days before to compare with", "same"),
     ]
+    close = week_change(_by_queue([_change("hate", -0.16, half=0.158)]), names=NAMES, last=LAST)
+    assert close is not None
+    assert close.sentences[0].text.startswith("Hate: \u03b1 is 0.16 lower (0.002\u20130.32) than")
     quiet = week_change(_by_queue(rows[1:3]), names=NAMES, last=LAST)
     assert quiet is not None
     assert quiet.title == "No change of agreement that the data can show in the week of 16 Nov"
@@ -219,6 +223,11 @@ def test_confused_labels_are_named_with_share_and_gain() -> None:
         "Most disagreement is over No violation / Slur and hate / No violation, not told apart; "
         "\u03b1 gains most, +0.03, if hate / No violation were one label"
     )
+    many = [row for label in "abc" for row in _pair(f"ok / {label}", 0.3, None)]
+    assert confusion_chart(many, key="c", queue=QUEUE).title == (
+        "Most disagreement is over ok / a and ok / b, not told apart from others; "
+        "merging no two labels would raise \u03b1"
+    )
     only = confusion_chart(_pair("ok / slur", 1.0, None), key="c", queue=QUEUE)
     assert (only.spec, only.title) == (None, "All disagreement is between No violation / Slur")
     assert confusion_chart([], key="c", queue=None).reason == "no data"
@@ -248,9 +257,15 @@ def test_only_those_whose_interval_excludes_0_are_named() -> None:
     assert len(labels) == ANNOTATORS_SHOWN + 2
     assert labels[1] == "Vendor v"
     assert chart.title == f"Agreement is better without {HOSTILE['annotator']} and vendor v"
-    assert "43 of 44\u00a0people and vendors have enough data; about 1 would be named by chance alone." in chart.note
+    assert (
+        "43 of 44\u00a0people and vendors have enough data; about 1 (2.5%) would be named by chance alone."
+        in chart.note
+    )
     assert chart.table is not None
     assert len(chart.table.rows) == 44
+    ten = vitality_chart(rows[:12], key="v")
+    assert "12 of 12\u00a0people and vendors have enough data; about 0.3 (2.5%) would be named" in ten.note
+    assert "by chance" not in vitality_chart(rows[:9], key="v").note
     quiet = vitality_chart(rows[:5], key="v")
     assert quiet.title == "Nobody pulls agreement down that the data can show"
     assert vitality_chart([_vitality("few", None)], key="v").reason == "too few items"
@@ -267,8 +282,15 @@ def test_habits_say_what_is_certain() -> None:
     ]
 
     def session(day: date, change: float) -> list[MartRow]:
-        rows = [_row(("pool", "production"), "change_krippendorff_alpha", change, start=day)]
-        return [*rows, _row(vendor, "change_krippendorff_alpha", -0.2, start=day)]
+        return [
+            _row(about, f"{part}_krippendorff_alpha", value, start=day, n=n)
+            for about, value, *sides in (
+                (("pool", "production"), change, 212, 198),
+                (vendor, -0.2, 30, 31),
+                (("vendor", "few"), 0.3, 6, 200),
+            )
+            for part, n in zip(("before", "after", "change"), (*sides, sides[1]), strict=True)
+        ]
 
     sessions = [*session(LAST - timedelta(days=8), 0.01), *session(LAST - timedelta(days=1), 0.5)]
     found = habits(repeats=repeats, suggestions=suggestions, sessions=sessions, last=LAST)
@@ -285,10 +307,24 @@ def test_habits_say_what_is_certain() -> None:
         "on it."
     )
     assert session_text == (
-        "Calibration on 11 Nov: \u03b1 of the week after minus the week before is +0.01 (\u22120.02 to +0.04), no "
-        "change that the data can show; of the vendors x \u22120.20 (\u22120.23 to \u22120.17)."
+        "Calibration on 11 Nov (newest session with a whole week after it; 2\u00a0sessions in the numbers): \u03b1 of "
+        "the week after (198\u00a0items) minus the week before (212\u00a0items) is +0.01 (\u22120.02 to +0.04), no "
+        "change that the data can show; of the vendors x \u22120.20 (\u22120.23 to \u22120.17). "
+        "Other things change in two weeks too: this does not say that the session did it."
     )
     assert len(found.tables) == 3
+    newest, *_, oldest = found.tables[2].rows
+    assert (newest[0], newest[5]) == ("18 Nov", "+0.50 (+0.47 to +0.53), so far")
+    assert (oldest[1], oldest[2]) == ("Vendor few", "0.30 (0.27\u20130.33), 6\u00a0items")
+    open_weeks = habits(repeats=[], suggestions=[], sessions=session(LAST - timedelta(days=6), 0.5), last=LAST)
+    assert open_weeks is not None
+    assert open_weeks.sentences[0].text == (
+        "Calibration: no session has a whole week after it yet; 1\u00a0session in the numbers."
+    )
+    over = habits(repeats=[], suggestions=[], sessions=session(LAST - timedelta(days=7), 0.5), last=LAST)
+    assert over is not None
+    assert over.sentences[0].text.startswith("Calibration on 12 Nov (")
+    assert over.sentences[0].verdict.glyph == "\u2022"
     none = [*suggestions[:2], suggestions[2]._replace(low=-0.01)]
     quiet = habits(repeats=[], suggestions=none, sessions=[], last=LAST)
     assert quiet is not None

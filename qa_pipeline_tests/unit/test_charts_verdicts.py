@@ -47,6 +47,11 @@ def test_a_page_shows_the_mart_s_verdict() -> None:
     assert found is not None
     assert (found.word, found.glyph, found.key) == ("tentative", "\u25b2", "watch")
     assert (verdicts.verdict_text(row), verdicts.verdict_label("x", row)) == ("\u25b2\u00a0tentative", "\u25b2 x")
+    across = row._replace(verdict="not enough data")
+    assert verdicts.verdict_text(across) == "\u25cb\u00a0too\u00a0close\u00a0to\u00a0call"
+    assert verdicts.verdict_key([across, row]) == "\u25b2 tentative, \u25cb too close to call"
+    none = across._replace(low=None, high=None)
+    assert verdicts.verdict_text(none) == "\u25cb\u00a0not\u00a0enough\u00a0data"
     share = mart_row(0.9, 0.8, 0.95, metric="percent_agreement")
     assert (verdicts.reliability(share), verdicts.verdict_text(None), verdicts.verdict_label("x", share)) == (
         None,
@@ -62,6 +67,13 @@ def test_a_value_beside_its_target_is_not_rounded_onto_it() -> None:
     assert AGREEMENT.text_beside(0.797, 0.8) == "0.797"
     assert AGREEMENT.text_beside(0.8, 0.8) == "0.80"
     assert AGREEMENT.text_beside(0.797, 0.667) == "0.80"
+    assert AGREEMENT.text_beside(0.79997, 0.8) == "0.79997"
+    below = mart_row(0.77, 0.73, 0.798, metric="krippendorff_alpha")
+    assert findings.agreement_line(below, target=0.8).startswith("\u03b1 0.77 (0.73\u20130.798), target 0.80")
+    above = mart_row(0.09, 0.0703, 0.11, period="trailing_28d")
+    assert findings.defect_title([], current=above, target=0.07) == (
+        "Defect rate 9.0% (7.03\u201311.0%) is above its target of 7.0%"
+    )
     assert DEFECT_RATE.text_beside(0.2004, 0.2) == "20.04%"
     assert (DEFECT_RATE.target_text(0.0025), AGREEMENT.target_text(0.667)) == ("0.25%", "0.667")
     assert (DEFECT_RATE.target_text(0.07), DEFECT_RATE.target_text(None)) == ("7.0%", "\u2013")
@@ -124,7 +136,7 @@ def test_agreement_titles() -> None:
     found = findings.coefficients_title(mart_row(0.9), alpha=alpha)
     assert found == "People agree on 90% of pairs; beyond chance, \u03b1 is 0.72 (0.69\u20130.75): tentative"
     wide = alpha._replace(low=0.6, verdict="not enough data")
-    assert findings.coefficients_title(mart_row(0.9), alpha=wide).endswith(": not enough data for a verdict")
+    assert findings.coefficients_title(mart_row(0.9), alpha=wide).endswith("(0.60\u20130.75): too close to call")
 
 
 def test_comparisons_name_only_what_is_certain() -> None:

@@ -28,6 +28,21 @@ def test_ranges_use_a_dash_that_cannot_be_taken_for_a_minus() -> None:
     assert words.percent_range(None, 0.1) == ""
 
 
+def test_an_end_is_not_rounded_onto_what_it_is_held_against() -> None:
+    """Stops "0.77 (0.73-0.80), target 0.80: act" and "0.16 lower (0.00-0.35)": the ends would contradict the rule."""
+    assert words.coefficient_range(0.73, 0.7981, limits=(0.8,)) == "0.73\u20130.798"
+    assert words.coefficient_range(0.73, 0.8, limits=(0.8, None)) == "0.73\u20130.80"
+    assert words.coefficient_range(0.6668, 0.9, limits=(0.667, 0.8)) == "0.6668\u20130.90"
+    assert words.coefficient_range(0.0004, 0.35, limits=(0.0,)) == "0.0004\u20130.35"
+    assert words.percent_range(0.0704, 0.099, limits=(0.07,)) == "7.04\u20139.9%"
+    assert words.percent_range(0.07, 0.099, limits=(0.07,)) == "7.0\u20139.9%"
+    assert words.signed_range(-0.35, -0.003) == "\u22120.35 to \u22120.003"
+    assert words.signed_range(-0.35, 0.0) == "\u22120.35 to 0.00"
+    assert words.points_range(0.0002, 0.03) == "+0.02 to +3.0\u00a0pt"
+    # What no page can tell apart is not told apart: no endless digits.
+    assert words.coefficient_range(0.5, 0.8 - 1e-12, limits=(0.8,)) == "0.50\u20130.800000"
+
+
 def test_lists_count_what_they_leave_out() -> None:
     """Stops a title from naming forty queues, and from dropping some silently."""
     assert words.join([]) == ""
@@ -41,6 +56,8 @@ def test_plain_words() -> None:
     assert words.plural(1, "row") == "1\u00a0row"
     assert words.plural(1234, "row") == "1,234\u00a0rows"
     assert words.day(date(2026, 11, 9)) == "Mon 9 Nov 2026"
+    assert words.between_days(date(2026, 11, 3), date(2026, 11, 16)) == "3 and 16 Nov"
+    assert words.between_days(date(2026, 10, 30), date(2026, 11, 2)) == "30 Oct and 2 Nov"
     assert words.points(0.004) == "+0.4\u00a0pt"
     assert words.points(-0.00001) == "0.0\u00a0pt"
     assert (words.change(0.031), words.change(-0.2), words.change(-0.001)) == ("+3%", "\u221220%", "0%")
