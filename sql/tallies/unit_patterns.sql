@@ -14,11 +14,28 @@ with units as (
         r.rater_pool,
         '' as subject,
         max(r.guideline_version) as guideline_version,
-        list_text(array_sort(array_agg(r.label) filter (where r.label is not null))) as pattern,
+        array_agg(r.label) filter (where r.label is not null) as labels,
         cast(count(*) as integer) as n_raters
     from facts.ratings as r
     where r.business_date between $start_date and $end_date
     group by r.business_date, r.market, r.queue, r.rater_pool, r.item_id
+),
+
+-- Sorted and written out once for each order of labels, not for each unit.
+orders as (
+    select
+        u.business_date,
+        u.market,
+        u.queue,
+        u.replicate,
+        u.rater_pool,
+        u.subject,
+        u.guideline_version,
+        u.labels,
+        u.n_raters,
+        cast(count(*) as bigint) as n
+    from units as u
+    group by all
 ),
 
 human_model_units as (
@@ -34,9 +51,11 @@ human_model_units as (
             when h.human_label <= h.model_label then h.human_label || ',' || h.model_label
             else h.model_label || ',' || h.human_label
         end as pattern,
-        2 as n_raters
+        2 as n_raters,
+        cast(count(*) as bigint) as n
     from facts.human_model as h
     where h.business_date between $start_date and $end_date
+    group by all
 )
 
 select
@@ -49,9 +68,20 @@ select
     u.guideline_version,
     u.pattern,
     u.n_raters,
-    cast(count(*) as bigint) as n
+    cast(sum(u.n) as bigint) as n
 from (
-    select * from units
+    select
+        o.business_date,
+        o.market,
+        o.queue,
+        o.replicate,
+        o.rater_pool,
+        o.subject,
+        o.guideline_version,
+        list_text(array_sort(o.labels)) as pattern,
+        o.n_raters,
+        o.n
+    from orders as o
     union all
     select * from human_model_units
 ) as u
