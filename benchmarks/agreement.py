@@ -1,8 +1,8 @@
 """`make bench`: alpha over 20 queues beside one GROUP BY queue, item, label of the same ratings.
 
 What is timed on our side is the whole way: `sql/tallies/unit_patterns.sql` as it is shipped, over a table of ratings in
-the shape of facts.ratings and on disk as there, then alpha with its interval for every queue. Both sides run in one process on the same
-table, one after the other, several times; the medians make the ratio. Three ratings an item.
+the shape of facts.ratings and on disk as there, then alpha with its interval for every queue. Both sides run in one
+process on the same table, one after the other, several times; the medians make the ratio. Three ratings an item.
 """
 
 import argparse
