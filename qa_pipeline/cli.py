@@ -120,7 +120,10 @@ def simulate(
     out = console()
     rows = ", ".join(f"{count:,} {feed}" for feed, count in done.rows.items())
     out.print(f"Simulated {done.start} to {done.end} into {target.root}: {done.files:,} files with {rows}.")
-    out.print(f"{done.dirty_rows:,} rows break a rule on purpose; {done.truth} tells which. Next: qa-pipeline run")
+    out.print(
+        f"{done.dirty_rows:,} rows break a rule on purpose (some rules quarantine, others warn or replace a row); "
+        f"{done.truth} tells which. Next: qa-pipeline run"
+    )
 
 
 @app.command("import")
