@@ -39,6 +39,7 @@ NODES: tuple[Node, ...] = (
     Node("facts", "ratings", reads=("rejected_labels",)),
     Node("facts", "human_model", reads=("ratings",)),
     Node("facts", "repeats", reads=("rejected_labels",)),
+    Node("facts", "gold_decisions", reads=("rejected_labels",)),
     Node("facts", "label_outcomes", reads=("ratings", "reference_events", "reviews")),
     Node("facts", "prediction_outcomes", reads=("reference_events", "reviews")),
     Node("ops", "late", reads=("rejected_labels", "reviews", "appeals")),
@@ -50,13 +51,17 @@ NODES: tuple[Node, ...] = (
     Node("tallies", "repeat_counts", reads=("repeats",)),
     Node("tallies", "suggestion_counts", reads=("rejected_labels",)),
     Node("tallies", "outcome_counts", reads=("label_outcomes", "prediction_outcomes")),
+    Node("tallies", "annotator_label_counts", reads=("rejected_labels",)),
+    Node("tallies", "gold_counts", reads=("gold_decisions",)),
     Node("tallies", "review_counts", reads=("reviews",)),
+    Node("tallies", "reviewer_outcomes", reads=("reviews",)),
+    Node("tallies", "lot_counts", reads=("rejected_labels", "reviews")),
     Node("tallies", "appeal_counts", reads=("appeals",)),
 )
 # Views of schema facts that nodes may read. Nothing of them is stored, so they are never stale.
 VIEWS = ("decisions",)
 # Facts whose rows of a date are read for the same date: what reads them is stale where they were rebuilt.
-_SAME_DATE = frozenset({"ratings", "human_model", "repeats", "label_outcomes", "prediction_outcomes"})
+_SAME_DATE = frozenset({"ratings", "human_model", "repeats", "gold_decisions", "label_outcomes", "prediction_outcomes"})
 # This one reads ratings of other dates too; `staleness` marks it by the items that changed.
 _OTHER_DATES = frozenset({"label_outcomes"})
 FACTS = tuple(node.name for node in NODES if node.layer in ("facts", "ops"))
@@ -200,7 +205,7 @@ def _rebuild(
         outcomes = _judge_facts(con, node, start=start, end=end)
         _mark_targets(con, node.name, start=start, end=end)
         _mark_arbitrated(con, start=start, end=end, restate_days=restate_days)
-        _mark_range(con, ("late", "reference_events"), start=start, end=end)
+        _mark_range(con, ("late", "reference_events", "reviewer_outcomes"), start=start, end=end)
     else:
         _fill(con, node, start=start, end=end, restate_days=restate_days)
     if node.name in _SAME_DATE:
@@ -238,7 +243,8 @@ def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end
         f"select distinct target_date from facts.{name} "
         "where business_date between $start and $end and target_date is not null"
     )
-    nodes = ("review_counts", "label_outcomes", "prediction_outcomes") if name == "reviews" else ("appeal_counts",)
+    of_reviews = ("review_counts", "reviewer_outcomes", "lot_counts", "label_outcomes", "prediction_outcomes")
+    nodes = of_reviews if name == "reviews" else ("appeal_counts",)
     staleness.mark(con, nodes, dates, {"start": start, "end": end})
 
 

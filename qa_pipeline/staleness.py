@@ -16,6 +16,7 @@ NODE_FEEDS: dict[str, tuple[str, ...]] = {
     "ratings": ("labels", "predictions"),
     "human_model": ("labels",),
     "repeats": ("labels",),
+    "gold_decisions": ("labels",),
     "reviews": ("reviews",),
     "appeals": ("appeals",),
     "reference_events": ("gold", "labels", "reviews"),
@@ -29,6 +30,10 @@ NODE_FEEDS: dict[str, tuple[str, ...]] = {
     "rater_patterns": ("labels",),
     "repeat_counts": ("labels",),
     "suggestion_counts": ("labels",),
+    "annotator_label_counts": ("labels",),
+    "gold_counts": ("labels",),
+    "reviewer_outcomes": ("reviews",),
+    "lot_counts": ("labels",),
     "outcome_counts": ("labels", "predictions"),
     "review_counts": ("labels", "predictions"),
     "appeal_counts": ("labels", "predictions"),
@@ -54,10 +59,11 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
     parameters: dict[str, object] = {"day": business_date, "restate_days": restate_days}
     own = "select $day"
     if feed == "labels":
-        of_the_day = ("rejected_labels", "ratings", "repeats", "label_outcomes", "label_counts", "suggestion_counts")
-        mark(con, (*of_the_day, "late"), own, parameters)
+        facts = ("rejected_labels", "ratings", "repeats", "gold_decisions", "label_outcomes", "late")
+        tallies = ("label_counts", "annotator_label_counts", "suggestion_counts", "lot_counts")
+        mark(con, (*facts, *tallies), own, parameters)
         _touched_items(con, "labels", parameters)
-        mark(con, ("repeats",), _sharing("valid_labels", after_the_day=True), parameters)
+        mark(con, ("repeats", "gold_decisions"), _sharing("valid_labels", after_the_day=True), parameters)
         mark(con, ("ratings", "label_outcomes", "late"), _sharing("valid_labels"), parameters)
         for table, node in _JUDGING.items():
             judging = _judging(table, kind="label", target="valid_labels", key="label_id")
@@ -79,7 +85,8 @@ def mark_partition(con: duckdb.DuckDBPyConnection, *, feed: str, business_date: 
     elif feed in ("gold", "reviews"):
         mark(con, ("reference_events",), own, parameters)
         _touched_items(con, feed, parameters)
-        mark(con, ("label_outcomes",), _sharing("valid_labels"), parameters)
+        of_items = ("label_outcomes", "gold_decisions") if feed == "gold" else ("label_outcomes",)
+        mark(con, of_items, _sharing("valid_labels"), parameters)
         mark(con, ("prediction_outcomes",), _sharing("valid_predictions"), parameters)
         if feed == "reviews":
             mark(con, ("reviews", "late"), own, parameters)

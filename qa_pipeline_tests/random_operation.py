@@ -83,6 +83,7 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 "label": rng.choice(LABELS),
                 "stage": rng.choices(("production", "expert", "calibration", "qa"), (85, 7, 5, 3))[0],
                 "submitted_at": _time(rng, day),
+                "batch_id": f"B{number % 3}" if number % 7 else "",
             }
             operation.rows["labels", day].append(row)
             decided.append((day, "label", row))
@@ -384,3 +385,102 @@ def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tupl
         if rater and (reviewed_on - day).days <= restate_days:
             counts[day.isoformat(), row["market"], row["queue"], kind, rater, row["error_category"]] += 1
     return counts
+
+
+def expected_gold(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, item, annotator, label, known answer, exposure) -> production decisions with one."""
+    answers = [
+        (day, number, row)
+        for (feed, day), rows in operation.rows.items()
+        if feed == "gold"
+        for number, row in enumerate(rows)
+    ]
+    made = [
+        (day, at, number, rater, row)
+        for day, at, number, pool, rater, row in _decisions(operation)
+        if pool == "production"
+    ]
+    found: Counter[tuple[str, ...]] = Counter()
+    for day, at, number, rater, row in made:
+        market, queue, item = _place(row)
+        known = [
+            (answer["market"] == market, given_on, place, answer["label"])
+            for given_on, place, answer in answers
+            if (answer["queue"], answer["item_id"]) == (queue, item)
+            and answer["market"] in ("", market)
+            and (given_on - day).days <= restate_days
+        ]
+        if known:
+            seen = [
+                other
+                for other in made
+                if (_place(other[4]), other[3]) == ((market, queue, item), rater)
+                and (day - other[0]).days <= restate_days
+                and (other[1], other[0], other[2]) <= (at, day, number)
+            ]
+            answer = max(known)[3]
+            found[day.isoformat(), market, queue, item, rater, row["label"], answer, str(min(len(seen), 3))] += 1
+    return found
+
+
+def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, vendor, lot, sort, severity) -> production decisions of lots, and their random reviews."""
+    decisions = {
+        row["label_id"]: (day, row)
+        for (feed, day), rows in operation.rows.items()
+        if feed == "labels"
+        for row in rows
+        if row["stage"] == "production" and row["batch_id"]
+    }
+    found: Counter[tuple[str, ...]] = Counter()
+    for day, row in decisions.values():
+        found[day.isoformat(), row["market"], row["queue"], row["vendor"], row["batch_id"], "decision", ""] += 1
+    for reviewed_on, _, review in _judgements(operation):
+        if review["target_kind"] == "label" and review["target_id"] in decisions:
+            day, row = decisions[review["target_id"]]
+            if (reviewed_on - day).days <= restate_days:
+                severity = "" if review["error_category"] == "none" else review["severity"]
+                place = (day.isoformat(), row["market"], row["queue"], row["vendor"], row["batch_id"])
+                found[*place, "review", severity] += 1
+    return found
+
+
+def expected_verdicts(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, reviewer, kind, whether called a defect, what arbitration found) -> blind verdicts."""
+    labels = {
+        (kind, row[f"{kind}_id"]): row["label"]
+        for (feed, _), rows in operation.rows.items()
+        for kind in ("label", "prediction")
+        if feed == f"{kind}s"
+        for row in rows
+    }
+    judged = [entry for entry in _judgements(operation) if entry[2]["is_blind"] == "true"]
+    found: Counter[tuple[str, ...]] = Counter()
+    for day, _, row in judged:
+        if row["target_kind"] == "review":
+            continue
+        later = [
+            (other["reviewed_at"], number, other)
+            for given_on, number, other in judged
+            if (other["target_kind"], other["target_id"]) == ("review", row["review_id"])
+            and (given_on - day).days <= restate_days
+        ]
+        is_called, outcome = row["error_category"] != "none", ""
+        if later:
+            last = max(later, key=lambda entry: entry[:2])[2]
+            is_confirmed = last["error_category"] == "none" and last["verdict_label"] == row["verdict_label"]
+            is_other = last["verdict_label"] != labels[row["target_kind"], row["target_id"]]
+            outcome = "defect" if (is_called if is_confirmed else is_other) else "none"
+        place = (day.isoformat(), row["market"], row["queue"], row["reviewer_id"], row["target_kind"])
+        found[*place, str(is_called), outcome] += 1
+    return found
+
+
+def expected_annotators(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """(date, market, queue, vendor, annotator, label) -> production decisions; `restate_days` changes nothing."""
+    del restate_days
+    return Counter(
+        (day.isoformat(), row["market"], row["queue"], row["vendor"], rater, row["label"])
+        for day, _, _, pool, rater, row in _decisions(operation)
+        if pool == "production"
+    )

@@ -19,12 +19,16 @@ from qa_pipeline.settings import Home, project_root
 from qa_pipeline.validation import RuleOutcome, run_suite
 from qa_pipeline_tests.random_operation import (
     Operation,
+    expected_annotators,
+    expected_gold,
+    expected_lots,
     expected_outcomes,
     expected_pairs,
     expected_rater_patterns,
     expected_repeats,
     expected_reviews,
     expected_unit_patterns,
+    expected_verdicts,
     random_operation,
     write_config,
 )
@@ -90,6 +94,18 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
         counted: Counter[tuple[str, ...]] = Counter()
         for row in tables[f"tallies.{name}"]:
             counted[tuple(str(row[key]) for key in keys)] += int(str(row[-1]))
+        assert counted, name
+        assert counted == expected(operation, restate_days=restate_days), name
+    # Where n is not the last column: its place, counted from the end.
+    for name, keys, place, expected in (
+        ("gold_counts", (0, 1, 2, 4, 5, 7, 8, 9), -3, expected_gold),
+        ("lot_counts", (0, 1, 2, 3, 4, 5, 6), -1, expected_lots),
+        ("reviewer_outcomes", (0, 1, 2, 4, 5, 7, 8), -3, expected_verdicts),
+        ("annotator_label_counts", (0, 1, 2, 4, 5, 6), -1, expected_annotators),
+    ):
+        counted = Counter()
+        for row in tables[f"tallies.{name}"]:
+            counted[tuple(str(row[key]) for key in keys)] += int(str(row[place]))
         assert counted, name
         assert counted == expected(operation, restate_days=restate_days), name
     outcomes: Counter[tuple[str, ...]] = Counter()

@@ -17,6 +17,7 @@ select
     coalesce(l.guideline_version, '') as guideline_version,
     l.business_date as decided_on,
     l.submitted_at as decided_at,
+    l.handle_seconds,
     l.file_name,
     l.row_number,
     l.row_id
@@ -38,6 +39,7 @@ select
     '' as guideline_version,
     p.business_date as decided_on,
     p.predicted_at as decided_at,
+    cast(null as double) as handle_seconds,
     p.file_name,
     p.row_number,
     p.row_id

@@ -24,6 +24,7 @@ label_targets as (
         l.item_id as target_item_id,
         l.content_type,
         coalesce(l.guideline_version, '') as guideline_version,
+        coalesce(l.batch_id, '') as batch_id,
         l.row_id as target_row_id
     from review_rows as v
     inner join validated.valid_labels as l on v.target_id = l.label_id and v.business_date >= l.business_date
@@ -46,6 +47,7 @@ prediction_targets as (
         p.item_id as target_item_id,
         p.content_type,
         '' as guideline_version,
+        '' as batch_id,
         p.row_id as target_row_id
     from review_rows as v
     inner join validated.valid_predictions as p on v.target_id = p.prediction_id and v.business_date >= p.business_date
@@ -67,6 +69,7 @@ review_targets as (
         t.item_id as target_item_id,
         '' as content_type,
         '' as guideline_version,
+        '' as batch_id,
         t.row_id as target_row_id
     from review_rows as v
     inner join validated.valid_reviews as t on v.target_id = t.review_id and v.business_date >= t.business_date
@@ -147,7 +150,8 @@ select
     t.target_queue,
     t.target_item_id,
     t.content_type,
-    t.guideline_version
+    t.guideline_version,
+    t.batch_id
 from review_rows as v
 left join targets as t on v.business_date = t.business_date and v.row_id = t.row_id and t.recency = 1
 left join sites as s on v.business_date = s.business_date and v.row_id = s.row_id
