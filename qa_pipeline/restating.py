@@ -64,8 +64,6 @@ VIEWS = ("decisions",)
 _SAME_DATE = frozenset({"ratings", "human_model", "repeats", "gold_decisions", "label_outcomes", "prediction_outcomes"})
 # This one reads ratings of other dates too; `staleness` marks it by the items that changed.
 _OTHER_DATES = frozenset({"label_outcomes"})
-FACTS = tuple(node.name for node in NODES if node.layer in ("facts", "ops"))
-TALLIES = tuple(node.name for node in NODES if node.layer == "tallies")
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,7 @@ def ensure_tables(con: duckdb.DuckDBPyConnection, *, restate_days: int) -> None:
 
 def views_read(text: str) -> dict[str, str]:
     """Qualified name and SELECT of every view that a SQL text reads."""
-    views = [sql_file("facts", name) for name in VIEWS]
-    return {view.name: view.text for view in views if f"{view.name} " in text}
+    return {f"facts.{name}": sql_file("facts", name).text for name in VIEWS if f"facts.{name} " in text}
 
 
 def restate(

@@ -88,9 +88,16 @@ class _Estimates:
 
 
 def agreement_figures(
-    table: Table, *, config: Config, windows: Windows, metrics: Collection[str] = tuple(METRIC_BASIS)
+    table: Table,
+    *,
+    config: Config,
+    windows: Windows,
+    metrics: Collection[str] = tuple(METRIC_BASIS),
+    is_rolled_up: bool = True,
 ) -> list[Figures]:
-    """Figures of the `metrics` for every window, market x queue and subject, and their roll-ups; none without units.
+    """Figures of the `metrics` for every window, market x queue and subject; none without units.
+
+    Their roll-ups too, unless `is_rolled_up` is False.
 
     `table` is `sql/marts/agreement_units.sql`: texts market, queue, rater_pool, subject and pattern, a replicate and
     unit_count. One Figures a metric and form.
@@ -105,7 +112,8 @@ def agreement_figures(
         pattern=table.texts["pattern"].values,
         table=patterns,
     )
-    base_places, *other_places = roll_ups(table.texts)
+    base_places, *others = roll_ups(table.texts)
+    other_places = others if is_rolled_up else []
     queues = base_places.queue.names
     declared = _declared_labels(config, queues=queues, labels=patterns.label_names)
     own_queue = cell_groups(units, base_places).parts[2]

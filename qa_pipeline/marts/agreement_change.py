@@ -11,7 +11,7 @@ import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.agreement import agreement_figures
-from qa_pipeline.marts.cells import ALL, Groups, group_by
+from qa_pipeline.marts.cells import Groups, group_by
 from qa_pipeline.marts.differences import difference
 from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import Figures, constant
@@ -44,7 +44,7 @@ def change_figures(
     if not len(table) or not len(weeks):
         return []
     now, before = (
-        _by_metric(agreement_figures(table, config=config, windows=each, metrics=METRICS))
+        _by_metric(agreement_figures(table, config=config, windows=each, metrics=METRICS, is_rolled_up=False))
         for each in (weeks, weeks.baselines())
     )
     breaks = _breaks(con, sql_root=sql_root, weeks=weeks)
@@ -57,12 +57,11 @@ def change_figures(
 
 
 def _by_metric(figures: list[Figures]) -> dict[str, Figures]:
-    """The rows of each of METRICS, without roll-ups. Figures without any row name their metric too."""
-    found = {}
-    for metric in METRICS:
-        every = Figures.joined([each for each in figures if each.texts["metric"].names == (metric,)])
-        found[metric] = every.where(~(every.texts["market"].equal(ALL) | every.texts["queue"].equal(ALL)))
-    return found
+    """The rows of each of METRICS. Figures without any row name their metric too."""
+    return {
+        metric: Figures.joined([each for each in figures if each.texts["metric"].names == (metric,)])
+        for metric in METRICS
+    }
 
 
 def _breaks(con: duckdb.DuckDBPyConnection, *, sql_root: Path, weeks: Windows) -> set[Where]:
