@@ -28,6 +28,7 @@ from pydantic.types import Strict
 from qa_pipeline.contracts import RESERVED_CODES
 from qa_pipeline.errors import ConfigError
 from qa_pipeline.messages import as_sentence, model_reason, ordinal
+from qa_pipeline.quality_config import QualityConfig
 from qa_pipeline.settings import Home
 
 # Codes travel through patterns joined by commas, multi-selects joined by |, file names and page links.
@@ -238,6 +239,7 @@ class Config(_Strict):
     markets: Markets
     targets: Targets
     pipeline: PipelineConfig
+    quality: QualityConfig = QualityConfig()
 
     @model_validator(mode="after")
     def _known_targets(self) -> "Config":
@@ -247,6 +249,10 @@ class Config(_Strict):
                 raise ValueError(message)
             if target.queue != "*" and target.queue not in self.taxonomy.queues:
                 message = f"targets.toml: queue {target.queue!r} is not in taxonomy.toml"
+                raise ValueError(message)
+        for queue in self.quality.acceptance.queue_aql_percent:
+            if queue not in self.taxonomy.queues:
+                message = f"quality.toml: queue {queue!r} of queue_aql_percent is not in taxonomy.toml"
                 raise ValueError(message)
         return self
 
@@ -263,7 +269,7 @@ class Config(_Strict):
         return best[1] if best else None
 
     def fingerprint(self) -> str:
-        """Hash of what can change a figure: taxonomy, markets and restate_days."""
+        """Hash of what can change a fact or tally: taxonomy, markets and restate_days."""
         parts = (
             self.taxonomy.model_dump_json(),
             self.markets.model_dump_json(),
@@ -303,17 +309,19 @@ def _parse(model: type[ModelT], path: Path, content: dict[str, Any]) -> ModelT:
 def load_config(home: Home) -> Config:
     """Read `<home>/config/*.toml`.
 
-    Raises ConfigError naming the file, the key and the reason. `targets.toml` and `pipeline.toml` may be absent.
+    Raises ConfigError naming the file, the key and the reason. `targets.toml`, `quality.toml` and `pipeline.toml` may
+    be absent.
     """
     folder = home.config
     optional: dict[str, dict[str, Any]] = {}
-    for name in ("targets", "pipeline"):
+    for name in ("targets", "quality", "pipeline"):
         path = folder / f"{name}.toml"
         optional[name] = _read_toml(path) if path.exists() else {}
     parts: dict[str, BaseModel] = {
         "taxonomy": _parse(Taxonomy, folder / "taxonomy.toml", _read_toml(folder / "taxonomy.toml")),
         "markets": _parse(Markets, folder / "markets.toml", _read_toml(folder / "markets.toml")),
         "targets": _parse(Targets, folder / "targets.toml", optional["targets"]),
+        "quality": _parse(QualityConfig, folder / "quality.toml", optional["quality"]),
         "pipeline": _parse(PipelineConfig, folder / "pipeline.toml", optional["pipeline"]),
     }
     try:

@@ -29,12 +29,13 @@ def code_fingerprint() -> str:
 
 
 def state_fingerprint(con: duckdb.DuckDBPyConnection, config: Config) -> str:
-    """Hash of the code, the configuration (targets too) and what every partition of `con` was loaded from."""
+    """Hash of the code, all of the configuration and what every partition of `con` was loaded from."""
     partitions = con.execute("select feed, business_date, fingerprint, status from ops.partitions order by all")
     parts = (
         code_fingerprint(),
         config.fingerprint(),
         config.targets.model_dump_json(),
+        config.quality.model_dump_json(),
         *(f"{feed}:{day}:{fingerprint}:{status}" for feed, day, fingerprint, status in partitions.fetchall()),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

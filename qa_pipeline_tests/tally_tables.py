@@ -4,7 +4,7 @@ Only schemas and inserts belong here; what the counts are is the test's business
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from qa_pipeline.config import (
     Targets,
     Taxonomy,
 )
+from qa_pipeline.quality_config import QualityConfig
 
 SQL_ROOT = Path(__file__).resolve().parents[1] / "sql"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -60,6 +61,14 @@ TABLES = {
     "vendor VARCHAR, site VARCHAR, label VARCHAR, verdict_label VARCHAR, error_category VARCHAR, severity VARCHAR, "
     "sampling VARCHAR, content_type VARCHAR, guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, "
     "weight_sq_ppm BIGINT",
+    "tallies.reviewer_outcomes": f"{_CELL}, replicate UTINYINT, reviewer VARCHAR, target_kind VARCHAR, "
+    "sampling VARCHAR, is_called BOOLEAN, found VARCHAR, arbitration_sampling VARCHAR, n BIGINT, weight_ppm BIGINT, "
+    "weight_sq_ppm BIGINT",
+    "tallies.gold_counts": f"{_CELL}, replicate UTINYINT, item_id VARCHAR, rater VARCHAR, vendor VARCHAR, "
+    "label VARCHAR, gold_label VARCHAR, exposure BIGINT, is_other_guideline BOOLEAN, n BIGINT, n_timed BIGINT, "
+    "handle_ms BIGINT",
+    "tallies.annotator_label_counts": f"{_CELL}, replicate UTINYINT, vendor VARCHAR, rater VARCHAR, label VARCHAR, "
+    "n BIGINT",
     "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
     "ops.ledger": "feed VARCHAR, business_date DATE, file_name VARCHAR, rows_landed BIGINT, rows_validated BIGINT",
@@ -93,6 +102,16 @@ DEFAULTS: dict[str, Any] = {
     "error_category": "none",
     "severity": "minor",
     "outcome": "upheld",
+    "reviewer": "q1",
+    "is_called": False,
+    "found": "",
+    "arbitration_sampling": "",
+    "item_id": "i1",
+    "gold_label": "yes",
+    "exposure": 1,
+    "is_other_guideline": False,
+    "n_timed": 1,
+    "handle_ms": 1000,
     "weight_ppm": 1_000_000,
     "weight_sq_ppm": 1_000_000,
     "score_sum_ppm": 0,
@@ -161,6 +180,7 @@ def config(
     markets: Sequence[str] = ("AU",),
     multi_select: Sequence[str] = (),
     scales: Mapping[str, Scale] | None = None,
+    quality: QualityConfig | None = None,
 ) -> Config:
     """A configuration with these queues (code: labels) and markets; `scales` other than nominal by queue."""
     return Config(
@@ -180,6 +200,7 @@ def config(
         markets=Markets(markets={code: MarketConfig(time_zone="UTC") for code in markets}),
         targets=Targets(),
         pipeline=PipelineConfig(),
+        quality=quality or QualityConfig(),
     )
 
 
@@ -196,7 +217,7 @@ def unit_patterns(ratings: pd.DataFrame, *, key: Sequence[str], label: str = "la
 
 @dataclass(frozen=True)
 class MartRow:
-    """A row of a mart; NULL numbers are NaN, a NULL reason is an empty text."""
+    """A row of a mart; NULL numbers are NaN, a NULL reason is an empty text. `extra`: columns that only it has."""
 
     period: str
     period_start: date
@@ -216,6 +237,7 @@ class MartRow:
     is_provisional: bool
     reason: str
     verdict: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def has(self, **wanted: str) -> bool:
         """Whether the columns named have the values given."""
@@ -227,8 +249,17 @@ def read_mart(con: duckdb.DuckDBPyConnection, name: str, **wanted: str) -> list[
     found = con.execute(
         f"select * replace (coalesce(estimate, 'nan') as estimate, coalesce(ci_low, 'nan') as ci_low, "
         f"coalesce(ci_high, 'nan') as ci_high, coalesce(reason, '') as reason) from marts.{name}"
-    ).fetchall()
-    return [row for row in (MartRow(*values) for values in found) if row.has(**wanted)]
+    )
+    columns = [column for column, *_ in found.description]
+    known = {each.name for each in fields(MartRow)}
+    rows = []
+    for values in found.fetchall():
+        named = dict(zip(columns, values, strict=True))
+        extra = {name: value for name, value in named.items() if name not in known}
+        row = MartRow(**{name: value for name, value in named.items() if name in known}, extra=extra)
+        if row.has(**wanted):
+            rows.append(row)
+    return rows
 
 
 def by(rows: Sequence[MartRow], *columns: str) -> dict[Any, MartRow]:

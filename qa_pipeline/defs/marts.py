@@ -4,7 +4,6 @@ The figures are `qa_pipeline.marts`'s; here is only how they are shown and what 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,37 +16,15 @@ from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues, worst_ro
 from qa_pipeline.defs.partitions import MARTS_GROUP, OWNERS, WRITER_POOL, Told
 from qa_pipeline.defs.resources import Warehouse, Workspace
 from qa_pipeline.defs.synthetic import is_synthetic
-from qa_pipeline.marts.build import COMMENTS, MARTS, QUERIES, build_marts
+from qa_pipeline.marts.build import MARTS, build_marts
+from qa_pipeline.marts.mart import Source
 from qa_pipeline.marts.reading import sql_text
-from qa_pipeline.marts.records import KEY, columns_of
+from qa_pipeline.marts.records import KEY
 from qa_pipeline.settings import project_root
 
 # One night missed is a warning, two are a failure: the sensor or the schedule should have run.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26))
 NEWEST = "newest_partition_present"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The tally that a mart would be empty without."""
-
-    tally: str
-    where: str = "true"
-
-
-SOURCES = {
-    "agreement": Source("unit_patterns"),
-    "agreement_change": Source("unit_patterns"),
-    "rater_pairs": Source("unit_patterns"),
-    "rater_vitality": Source("unit_patterns"),
-    "confusion_pairs": Source("unit_patterns"),
-    "self_consistency": Source("unit_patterns"),
-    "anchoring": Source("unit_patterns"),
-    "calibration": Source("unit_patterns"),
-    "accuracy": Source("outcome_counts"),
-    "defect_rate": Source("review_counts", "sampling = 'random'"),
-    "drift": Source("label_counts"),
-}
 
 
 def mart_key(name: str) -> dg.AssetKey:
@@ -58,12 +35,12 @@ def mart_key(name: str) -> dg.AssetKey:
 def asset_spec(name: str) -> dg.AssetSpec:
     """One mart; it depends on the tallies that its SQL files read."""
     read: set[tuple[str, str]] = set()
-    for query in QUERIES[name]:
+    for query in MARTS[name].queries:
         read |= describing.tables_read(sql_text(project_root() / "sql", query))
     return dg.AssetSpec(
         mart_key(name),
         deps=[dg.AssetKey(list(table)) for table in sorted(read)],
-        description=f"{describing.markdown(COMMENTS[name])}\n\nKey: {', '.join(KEY)}.",
+        description=f"{describing.markdown(MARTS[name].comment)}\n\nKey: {', '.join(KEY)}.",
         group_name=MARTS_GROUP,
         kinds={"duckdb", "python"},
         owners=OWNERS,
@@ -73,7 +50,7 @@ def asset_spec(name: str) -> dg.AssetSpec:
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(name=column, type=type_, description=text)
-                    for column, (type_, text) in columns_of(name).items()
+                    for column, (type_, text) in MARTS[name].columns.items()
                 ]
             ),
         },
@@ -83,14 +60,17 @@ def asset_spec(name: str) -> dg.AssetSpec:
 def check_specs() -> list[dg.AssetCheckSpec]:
     """The checks of the marts; those that block keep a wrong table from being published."""
     specs = []
-    for name in MARTS:
+    for name, mart in MARTS.items():
+        if mart.source is not None:
+            specs.append(
+                dg.AssetCheckSpec(
+                    f"{name}_not_empty",
+                    asset=mart_key(name),
+                    blocking=True,
+                    description=f"The mart has rows when tallies.{mart.source.tally} has any.",
+                )
+            )
         specs += [
-            dg.AssetCheckSpec(
-                f"{name}_not_empty",
-                asset=mart_key(name),
-                blocking=True,
-                description=f"The mart has rows when tallies.{SOURCES[name].tally} has any.",
-            ),
             dg.AssetCheckSpec(
                 f"{name}_keys_unique", asset=mart_key(name), blocking=True, description="No key occurs twice."
             ),
@@ -132,7 +112,10 @@ def marts() -> dg.Definitions:
             told: list[Told] = []
             for name in MARTS:
                 told.append(_materialization(work.con, name=name, rows=rows[name]))
-                told += [_not_empty(work.con, name), _keys_unique(work.con, name), _intervals(work.con, name)]
+                source = MARTS[name].source
+                if source is not None:
+                    told.append(_not_empty(work.con, name, source=source))
+                told += [_keys_unique(work.con, name), _intervals(work.con, name)]
             told.append(newest_partition(work, started=started))
         yield from told
 
@@ -163,8 +146,7 @@ def _materialization(con: duckdb.DuckDBPyConnection, *, name: str, rows: int) ->
     )
 
 
-def _not_empty(con: duckdb.DuckDBPyConnection, name: str) -> dg.AssetCheckResult:
-    source = SOURCES[name]
+def _not_empty(con: duckdb.DuckDBPyConnection, name: str, *, source: Source) -> dg.AssetCheckResult:
     rows = _count(con, f"marts.{name}")
     expected = _count(con, f"tallies.{source.tally} where {source.where}") > 0
     return dg.AssetCheckResult(

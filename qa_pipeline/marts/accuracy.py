@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, rate_figures
 from qa_pipeline.marts.reading import read_table
 from qa_pipeline.marts.records import Figures, constant
@@ -14,7 +15,7 @@ from qa_pipeline.marts.subjects import subject_lots
 from qa_pipeline.stats.windows import Windows
 
 ANY_REFERENCE = "any"
-COMMENT = (
+_COMMENT = (
     "Share of judged decisions that equal the reference, weighted by 1 / inclusion probability of the reference. Each "
     "decision is judged once, by its best reference: gold, else expert, else arbitration, else a blind QA verdict "
     "(random samples alone); reference_kind any takes all of them. subject_kind: rater_kind (human, model), vendor, "
@@ -23,6 +24,13 @@ COMMENT = (
     "the newest trailing_28d only. Intervals: jackknife with 100 decisions or more, 10 of the rarer outcome, in 8 "
     "replicates, and never shorter than Wilson on the effective number of the rate itself or exact bounds for few "
     "events."
+)
+MART = Mart(
+    name="accuracy",
+    comment=_COMMENT,
+    queries=("accuracy_outcomes",),
+    headline=Headline("rater_kind", "human", "accuracy", ANY_REFERENCE),
+    source=Source("outcome_counts"),
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.cells import ALL, CROSS, RollUp, group_by, roll_ups, rows_by_key
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.patterns import MIXED, CellScale, queue_scale, read_patterns
 from qa_pipeline.marts.reading import Codes, Table, coded
 from qa_pipeline.marts.records import (
@@ -42,7 +43,7 @@ EFFECTIVE_TOLERANCE = 1e-9
 KIND_OF_POOL = {"vendor": "vendor", "human_model": "model_version"}
 _JOINT = "\t"
 NEEDS_ONE_SCALE = WEIGHTED | {"krippendorff_alpha"}
-COMMENT = (
+_COMMENT = (
     "Agreement between raters. A unit is an item within a market and queue (CROSS: over all markets), on the date of "
     "its first decision. subject_kind pool: production, calibration, model (LLM judges); vendor: among its own "
     "annotators; model_version: against people. percent_agreement, fleiss_kappa (generalised for varying raters), "
@@ -57,6 +58,13 @@ COMMENT = (
     "jackknife with 100 units or more, 10 of them in the rarer of full agreement and any disagreement, in 8 "
     "replicates (kappa and alpha: and 5 in which two raters agree on a label other than the commonest); otherwise "
     "Wilson for percent agreement, and with 20 units or more linearised for coefficients."
+)
+MART = Mart(
+    name="agreement",
+    comment=_COMMENT,
+    queries=("agreement_units",),
+    headline=Headline("pool", "production", "percent_agreement", ""),
+    source=Source("unit_patterns"),
 )
 
 

@@ -13,6 +13,7 @@ from qa_pipeline.config import Config
 from qa_pipeline.marts.agreement import agreement_figures
 from qa_pipeline.marts.cells import Groups, group_by
 from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.jackknife import FloatArray
@@ -24,7 +25,7 @@ SAME, OTHER = "same_guideline", "other_guideline"
 MOST_DISTANCE = 0.5
 # Whose units say which guideline a kind of subject works under, and whether each subject has units of its own there.
 _POOL_OF_KIND = {"vendor": ("production", False), "model_version": ("human_model", True)}
-COMMENT = (
+_COMMENT = (
     "Agreement of a week minus that of the 28 days before its Monday: change_percent_agreement, "
     "change_krippendorff_alpha and change_gwet_ac1, for pools, vendors (among their own annotators) and model versions "
     "(against people), in each market and queue and, as CROSS, across markets. No roll-ups ALL: theirs would also "
@@ -32,6 +33,13 @@ COMMENT = (
     "where the commonest guideline of the week's units is another one than before or more than half of the mix of "
     "guidelines is (vendors: the units of all people; units without a guideline are left out), else same_guideline. "
     "Intervals: from those of the two figures (Zou and Donner 2008). n_items and n_ratings are the week's."
+)
+MART = Mart(
+    name="agreement_change",
+    comment=_COMMENT,
+    queries=("agreement_units", "agreement_guidelines"),
+    headline=Headline("pool", "production", "change_percent_agreement", SAME),
+    source=Source("unit_patterns"),
 )
 Where: TypeAlias = tuple[int, str, str, str, str]
 

@@ -23,53 +23,27 @@ from qa_pipeline.marts import (
     rater_vitality,
 )
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
+from qa_pipeline.marts.mart import Headline, Mart
 from qa_pipeline.marts.reading import Codes, read_dates, read_table
 from qa_pipeline.marts.records import NO_METHOD, REASONS, Figures, constant, mart_rows, write_mart
 from qa_pipeline.marts.score_drift import score_drift_figures
 from qa_pipeline.stats.windows import Windows, calendar_windows, summary_windows
 
-COMMENTS = {
-    "agreement": agreement.COMMENT,
-    "agreement_change": agreement_change.COMMENT,
-    "rater_pairs": rater_pairs.COMMENT,
-    "rater_vitality": rater_vitality.COMMENT,
-    "confusion_pairs": confusion_pairs.COMMENT,
-    "self_consistency": habits.CONSISTENCY_COMMENT,
-    "anchoring": habits.ANCHORING_COMMENT,
-    "calibration": calibration.COMMENT,
-    "accuracy": accuracy.COMMENT,
-    "defect_rate": defect_rate.COMMENT,
-    "drift": drift.COMMENT,
-}
-MARTS = tuple(COMMENTS)
-# The files of sql/marts that each mart reads.
-QUERIES = {
-    "agreement": ("agreement_units",),
-    "agreement_change": ("agreement_units", "agreement_guidelines"),
-    "rater_pairs": ("pair_tables",),
-    "rater_vitality": ("vitality_units", "agreement_units"),
-    "confusion_pairs": ("agreement_units",),
-    "self_consistency": ("repeated_decisions",),
-    "anchoring": ("suggested_decisions",),
-    "calibration": ("agreement_units",),
-    "accuracy": ("accuracy_outcomes",),
-    "defect_rate": ("defect_reviews",),
-    "drift": ("drift_labels", "drift_scored_queues", "drift_scores"),
-}
-# What each mart says about a market and queue first, and says to be missing where there is nothing: subject_kind,
-# subject, metric, reference_kind.
-HEADLINES = {
-    "agreement": ("pool", "production", "percent_agreement", ""),
-    "agreement_change": ("pool", "production", "change_percent_agreement", agreement_change.SAME),
-    "rater_pairs": ("pool", "production", "cohen_kappa_mean", ""),
-    "rater_vitality": ("annotator", "", rater_vitality.METRIC, ""),
-    "confusion_pairs": ("label_pair", "", confusion_pairs.SHARE, ""),
-    "self_consistency": ("rater_kind", "human", "self_consistency", ""),
-    "anchoring": ("rater_kind", "human", "anchoring", ""),
-    "calibration": ("pool", "production", "change_krippendorff_alpha", ""),
-    "accuracy": ("rater_kind", "human", "accuracy", accuracy.ANY_REFERENCE),
-    "defect_rate": ("rater_kind", "human", "defect_rate", defect_rate.REFERENCE_KIND),
-    "drift": ("labels", "human", "psi", ""),
+MARTS: dict[str, Mart] = {
+    mart.name: mart
+    for mart in (
+        agreement.MART,
+        agreement_change.MART,
+        rater_pairs.MART,
+        rater_vitality.MART,
+        confusion_pairs.MART,
+        habits.CONSISTENCY,
+        habits.ANCHORING,
+        calibration.MART,
+        accuracy.MART,
+        defect_rate.MART,
+        drift.MART,
+    )
 }
 WindowedFigures = list[tuple[Windows, list[Figures]]]
 
@@ -95,9 +69,16 @@ def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Confi
         summary = summary_windows(dates)
         found_figures = _figures(con, sql_root=sql_root, config=config, windows=windows, few=summary)
         for name, found in found_figures.items():
-            found.append((windows, [_missing(found, config, headline=HEADLINES[name])]))
+            headline = MARTS[name].headline
+            if headline is not None:
+                found.append((windows, [_missing(found, config, headline=headline)]))
             rows[name] = [
-                mart_rows(name, figures, windows=over, provisional_after=settled)
+                mart_rows(
+                    figures,
+                    windows=over,
+                    provisional_after=settled,
+                    has_verdict="verdict" in MARTS[name].columns,
+                )
                 for over, group in found
                 for figures in group
                 if len(figures.window)
@@ -136,7 +117,7 @@ def _figures(
     }
 
 
-def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str, str, str]) -> Figures:
+def _missing(found: WindowedFigures, config: Config, *, headline: Headline) -> Figures:
     """One row, over all dates, for every declared market x queue whose headline figure has none."""
     known = {cell for _, group in found for figures in group for cell in _cells(figures, headline)}
     markets, queues = tuple(sorted(config.markets.markets)), tuple(sorted(config.taxonomy.queues))
@@ -145,17 +126,16 @@ def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str
     ]
     cells = np.array(absent, dtype=np.int64).reshape(-1, 2)
     rows = len(cells)
-    kind, subject, metric, reference = headline
     nothing, zero = np.full(rows, np.nan), np.zeros(rows)
     return Figures(
         window=np.zeros(rows, dtype=np.int64),
         texts={
             "market": Codes(values=cells[:, 0], names=markets),
             "queue": Codes(values=cells[:, 1], names=queues),
-            "subject_kind": constant(kind, rows),
-            "subject": constant(subject, rows),
-            "metric": constant(metric, rows),
-            "reference_kind": constant(reference, rows),
+            "subject_kind": constant(headline.subject_kind, rows),
+            "subject": constant(headline.subject, rows),
+            "metric": constant(headline.metric, rows),
+            "reference_kind": constant(headline.reference_kind, rows),
         },
         method=np.full(rows, NO_METHOD),
         estimate=nothing,
@@ -167,10 +147,10 @@ def _missing(found: WindowedFigures, config: Config, *, headline: tuple[str, str
     )
 
 
-def _cells(figures: Figures, headline: tuple[str, str, str, str]) -> set[tuple[str, str]]:
+def _cells(figures: Figures, headline: Headline) -> set[tuple[str, str]]:
     """Markets and queues for which the figures have the headline's metric about its kind of subject."""
     chosen = np.ones(len(figures.window), dtype=np.bool_)
-    for name, wanted in (("subject_kind", headline[0]), ("metric", headline[2])):
+    for name, wanted in (("subject_kind", headline.subject_kind), ("metric", headline.metric)):
         chosen &= figures.texts[name].equal(wanted)
     market, queue = figures.texts["market"].take(chosen), figures.texts["queue"].take(chosen)
     return {(market.names[m], queue.names[q]) for m, q in zip(market.values, queue.values, strict=True)}
@@ -182,7 +162,10 @@ def _write(con: duckdb.DuckDBPyConnection, rows: dict[str, list[pa.Table]]) -> d
     con.execute("set preserve_insertion_order = true")
     con.execute("begin transaction")
     try:
-        written = {name: write_mart(con, name, tables, comment=COMMENTS[name]) for name, tables in rows.items()}
+        written = {
+            name: write_mart(con, name, tables, comment=MARTS[name].comment, columns=MARTS[name].columns)
+            for name, tables in rows.items()
+        }
         con.execute("commit")
     except BaseException:
         con.execute("rollback")

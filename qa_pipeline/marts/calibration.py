@@ -10,19 +10,27 @@ import numpy as np
 from qa_pipeline.config import Config
 from qa_pipeline.marts.agreement import agreement_figures
 from qa_pipeline.marts.differences import completed, difference
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.reading import Table
 from qa_pipeline.marts.records import Figures, constant
 from qa_pipeline.stats.jackknife import BoolArray
 from qa_pipeline.stats.windows import SESSION_DAYS, Windows, around_windows
 
 METRICS = ("percent_agreement", "krippendorff_alpha")
-COMMENT = (
+_COMMENT = (
     "Calibration sessions: dates on which a market and queue had decisions of stage calibration. session_...: "
     "agreement in the session (subject calibration). before_... and after_...: agreement of production in the "
     f"{SESSION_DAYS} days before and after the date, for all annotators (subject production) and among each vendor's "
     "own. change_...: after minus before (Zou and Donner 2008). Each as percent_agreement and krippendorff_alpha. "
     "n_items and n_ratings of a change are those after; a session with nothing before or after it has a change with "
     "reason no_comparison. after_... and change_... are provisional as long as the last of the days after is."
+)
+MART = Mart(
+    name="calibration",
+    comment=_COMMENT,
+    queries=("agreement_units",),
+    headline=Headline("pool", "production", "change_krippendorff_alpha", ""),
+    source=Source("unit_patterns"),
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from qa_pipeline.config import Config
 from qa_pipeline.marts.cells import CROSS, Rows, rows_by_key
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.pattern_sums import pattern_counts, production_cells
 from qa_pipeline.marts.patterns import labels_in, queue_scale, text_patterns
 from qa_pipeline.marts.reading import Table
@@ -31,13 +32,20 @@ from qa_pipeline.stats.windows import Windows
 
 SHARE, GAIN = "share_of_disagreement", "alpha_gain_if_merged"
 JOINT = " / "
-COMMENT = (
+_COMMENT = (
     "Two labels (subject: joined by ' / ') that production annotators gave to one item, per market and queue. "
     "share_of_disagreement: their share of all disagreeing pairs of ratings (n_items: units with any disagreement). "
     "alpha_gain_if_merged: Krippendorff's nominal alpha if the two were one label, minus what it is (n_items: units "
     "with two ratings or more). n_ratings: units that carry both labels. Periods: week, all and the newest "
     "trailing_28d. Intervals: jackknife with 100 units or more, 10 of them with both labels (and 10 without), in 8 "
     "replicates; the share otherwise Wilson."
+)
+MART = Mart(
+    name="confusion_pairs",
+    comment=_COMMENT,
+    queries=("agreement_units",),
+    headline=Headline("label_pair", "", SHARE, ""),
+    source=Source("unit_patterns"),
 )
 
 

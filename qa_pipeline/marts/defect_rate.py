@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from qa_pipeline.contracts import ERROR_CATEGORIES, SEVERITIES
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, rate_figures
 from qa_pipeline.marts.reading import read_table
 from qa_pipeline.marts.records import Figures, constant
@@ -15,7 +16,7 @@ from qa_pipeline.marts.subjects import subject_lots
 from qa_pipeline.stats.windows import Windows
 
 REFERENCE_KIND = "qa"
-COMMENT = (
+_COMMENT = (
     "Share of reviewed decisions with a defect (error_category other than none), on the date of the decision judged. "
     "Random samples alone: targeted reviews and reviews of appeals never enter. defect_rate_<severity> and "
     "defect_rate_<error category> count defects of that sort among the same reviews. subject_kind: rater_kind (human, "
@@ -25,6 +26,13 @@ COMMENT = (
     "no shorter than exact bounds for few events, corrected for the share of decisions that was reviewed (where all "
     "were, the rate is exact and the interval that of the process behind it); where weights differ also no shorter "
     "than the jackknife (100 reviews or more, 10 of the rarer outcome, in 8 replicates)."
+)
+MART = Mart(
+    name="defect_rate",
+    comment=_COMMENT,
+    queries=("defect_reviews",),
+    headline=Headline("rater_kind", "human", "defect_rate", REFERENCE_KIND),
+    source=Source("review_counts", "sampling = 'random'"),
 )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.reading import Codes
 from qa_pipeline.marts.records import NO_METHOD, NO_REASON, REASONS, Figures, constant
 from qa_pipeline.stats.drift import Estimate, no_drift_psi
 from qa_pipeline.stats.jackknife import MIN_UNITS, BoolArray, FloatArray
 
-COMMENT = (
+_COMMENT = (
     "How far a period is from the 28 days before its first date: psi (population stability index, shares floored at "
     "0.0001, corrected for bias), psi_no_drift (the uncorrected PSI to expect of two samples that do not differ), "
     "js_divergence (Jensen-Shannon, base 2, corrected for bias) and total_variation. subject_kind labels (what "
@@ -20,6 +21,13 @@ COMMENT = (
     "bins that each hold a tenth of the baseline). Queue ALL compares queue and label together. n_items: decisions, "
     "for scores decided items; n_ratings: decisions, for scores every score. Both periods need 100. Intervals: "
     "jackknife; scores, which have no replicates, by the delta method on decided items."
+)
+MART = Mart(
+    name="drift",
+    comment=_COMMENT,
+    queries=("drift_labels", "drift_scored_queues", "drift_scores"),
+    headline=Headline("labels", "human", "psi", ""),
+    source=Source("label_counts"),
 )
 NO_DRIFT = "psi_no_drift"
 

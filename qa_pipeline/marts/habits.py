@@ -12,6 +12,7 @@ import numpy as np
 from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import BLOCK_ELEMENTS, RollUp, blocks, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.differences import difference
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, Subject, rate_figures
 from qa_pipeline.marts.reading import Table, read_table
 from qa_pipeline.marts.records import DIFFERENCE, JACKKNIFE, NO_METHOD, NO_REASON, REASONS, Figures, constant
@@ -29,20 +30,34 @@ from qa_pipeline.stats.jackknife import (
 from qa_pipeline.stats.windows import Windows
 
 SHOWN, HIDDEN = "shown", "hidden"
-CONSISTENCY_COMMENT = (
+_CONSISTENCY_COMMENT = (
     "Share of decisions on an item that the same annotator had decided on an earlier business date (within "
     "restate_days), that are the same as then; a correction on the same date is a revision and does not count. "
     "subject_kind: rater_kind, vendor, annotator (weeks, all and the newest trailing_28d only). n_items and n_ratings: "
     "such decisions. Intervals: jackknife where it may speak, else none, because several people decide the same item; "
     "annotator: Wilson."
 )
-ANCHORING_COMMENT = (
+CONSISTENCY = Mart(
+    name="self_consistency",
+    comment=_CONSISTENCY_COMMENT,
+    queries=("repeated_decisions",),
+    headline=Headline("rater_kind", "human", "self_consistency", ""),
+    source=Source("unit_patterns"),
+)
+_ANCHORING_COMMENT = (
     "Decisions on items with a suggested label. suggestion_agreement: the share that equals the suggestion, "
     "reference_kind shown (the annotator saw it) or hidden. anchoring: shown minus hidden, which is what seeing it "
     "does only where it was hidden at random. subject_kind: rater_kind, vendor, annotator (weeks, all and the "
     "newest trailing_28d only). n_items and n_ratings: decisions (anchoring: those with it shown). Intervals: "
     "jackknife, of the difference too, where it may speak, else none, because several people decide the same item; "
     "annotator: Wilson, and the difference from both (Zou and Donner 2008)."
+)
+ANCHORING = Mart(
+    name="anchoring",
+    comment=_ANCHORING_COMMENT,
+    queries=("suggested_decisions",),
+    headline=Headline("rater_kind", "human", "anchoring", ""),
+    source=Source("unit_patterns"),
 )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import Rows, group_by, rows_by_key, summed
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.patterns import CellScale, queue_scale
 from qa_pipeline.marts.reading import Codes, Table, coded, read_table
 from qa_pipeline.marts.records import JACKKNIFE, LINEARISED, NO_METHOD, NO_REASON, REASONS, Figures, constant
@@ -35,7 +36,7 @@ from qa_pipeline.stats.jackknife import (
 from qa_pipeline.stats.pairs import MIN_SHARED_ITEMS, bias_index, cohen_kappa, minority_agreement
 from qa_pipeline.stats.windows import Windows
 
-COMMENT = (
+_COMMENT = (
     "Agreement of two raters on the items that both rated, per market and queue. subject_kind pair: two annotators "
     f"(subject: their ids joined by ' & ') with {MIN_SHARED_ITEMS} shared items or more; model_pair: two LLM judges; "
     "model_version: a person, drawn by hash where several rated the item, against the model version. cohen_kappa: "
@@ -45,6 +46,13 @@ COMMENT = (
     "items; of a pool pairs x items, so an item that five people rated counts ten times. n_ratings: two each. Periods: "
     "week, all and the newest trailing_28d. Intervals: linearised (Fleiss, Cohen and Everitt 1969 for kappa; an upper "
     "bound for bias_index); of a pool jackknife, because its pairs share raters and items."
+)
+MART = Mart(
+    name="rater_pairs",
+    comment=_COMMENT,
+    queries=("pair_tables",),
+    headline=Headline("pool", "production", "cohen_kappa_mean", ""),
+    source=Source("unit_patterns"),
 )
 _METRICS = ("cohen_kappa", "cohen_kappa_weighted", "bias_index")
 _KIND = {"production": "pair", "model": "model_pair", "human_model": "model_version"}

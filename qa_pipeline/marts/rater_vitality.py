@@ -12,6 +12,7 @@ import numpy as np
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import BLOCK_ELEMENTS, Groups, Rows, blocks, group_by, rows_by_key
+from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.pattern_sums import keys_by_cell, pattern_counts, production_cells
 from qa_pipeline.marts.patterns import SEPARATOR, CellScale, labels_in, queue_scale, text_patterns
 from qa_pipeline.marts.reading import Codes, Table, read_table
@@ -30,12 +31,19 @@ from qa_pipeline.stats.jackknife import (
 from qa_pipeline.stats.windows import Windows
 
 METRIC = "vitality"
-COMMENT = (
+_COMMENT = (
     "vitality: Krippendorff's alpha of a market and queue minus what it is without one annotator or vendor (their "
     "ratings taken out, units left with one rating dropped). Below 0: agreement is better without them. subject_kind: "
     "annotator, vendor. n_items: units that they rated together with others; n_ratings: their ratings on these. "
     "Periods: week, all and the newest trailing_28d. Intervals: jackknife with 100 such units or more, 10 of them in "
     "the rarer of full agreement and any disagreement, in 8 replicates."
+)
+MART = Mart(
+    name="rater_vitality",
+    comment=_COMMENT,
+    queries=("vitality_units", "agreement_units"),
+    headline=Headline("annotator", "", METRIC, ""),
+    source=Source("unit_patterns"),
 )
 
 

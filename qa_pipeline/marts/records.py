@@ -3,11 +3,13 @@
 The shape of a mart and its writing belong here; what the figures are does not.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from qa_pipeline.marts import verdicts
@@ -15,30 +17,53 @@ from qa_pipeline.marts.reading import Codes
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 from qa_pipeline.stats.windows import PERIODS, Windows
 
+ExtraColumn: TypeAlias = Codes | npt.NDArray[Any]
 METHODS = (
     "",
     "difference",
+    "imbens_manski",
     "jackknife",
     "linearised",
     "multinomial_delta",
+    "variance_recovery",
     "wilson",
     "wilson_effective",
     "wilson_kish",
 )
-NO_METHOD, DIFFERENCE, JACKKNIFE, LINEARISED, MULTINOMIAL_DELTA, WILSON, WILSON_EFFECTIVE, WILSON_KISH = range(8)
+(
+    NO_METHOD,
+    DIFFERENCE,
+    IMBENS_MANSKI,
+    JACKKNIFE,
+    LINEARISED,
+    MULTINOMIAL_DELTA,
+    VARIANCE_RECOVERY,
+    WILSON,
+    WILSON_EFFECTIVE,
+    WILSON_KISH,
+) = range(len(METHODS))
 REASON_MEANINGS: dict[str, str] = {
+    "bounds_only": "not one number: what was not appealed is unknown, and the interval is all that can be said",
+    "contradicted": "fewer defects were found than QA's own false alarms, or more were overturned than QA finds wrong",
+    "control_limits": "a point of a control chart, which is judged by its limits and not by an interval",
     "expectation": "a value to compare with, which has no interval",
     "mixed_scales": "the queues rolled up have labels on different scales",
+    "no_arbitration": "none of QA's blind verdicts was reviewed again",
     "no_baseline": "nothing in the 28 days before",
     "no_comparison": "nothing to compare with",
     "no_data": "nothing was decided, judged or reviewed",
     "no_pairs": "no unit has two ratings",
     "one_label_only": "everybody chose the same label, so agreement by chance or drift is undefined",
+    "one_sided_arbitration": "QA's verdicts of one sort (defect or none) were never reviewed again",
+    "planned": "a number to plan with, which has no interval",
     "rare_labels": "under 5 units in which two raters agree on a label other than the commonest",
+    "short_baseline": "under 14 days with reviews in the baseline of the control chart",
     "sparse_categories": "more than half of the labels or bins are too rare for an interval",
+    "thin_arbitration": "under 10 defects or under 10 right decisions among QA's verdicts reviewed again",
     "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",
     "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
     "too_few_items": "under 100 units (coefficients of agreement: under 20; pairs of raters: under 30)",
+    "uninformative_qa": "QA's sensitivity and specificity add up to 1 or less, so that its verdicts say nothing",
 }
 REASONS = tuple(REASON_MEANINGS)
 NO_REASON = -1
@@ -67,7 +92,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     ),
 }
 KEY = tuple(COLUMNS)[:10]
-_VERDICT: dict[str, tuple[str, str]] = {"verdict": ("varchar", verdicts.COMMENT)}
 _TEXTS = ("market", "queue", "subject_kind", "subject", "metric", "reference_kind")
 
 
@@ -79,7 +103,8 @@ class Figures:
     """Figures about to become mart rows, `[rows]` each; `window` indexes the windows they belong to.
 
     `method` and `reason` index METHODS and REASONS (NO_REASON: NULL); NaN becomes NULL. `days_after` is how many days
-    beyond the end of their period the data behind them go on.
+    beyond the end of their period the data behind them go on. `extra` are columns that only this mart has: codes,
+    numbers (NaN: NULL), dates (NaT: NULL) or booleans.
     """
 
     window: IntArray
@@ -92,21 +117,24 @@ class Figures:
     n_ratings: FloatArray
     reason: IntArray
     days_after: int = 0
+    extra: Mapping[str, ExtraColumn] = field(default_factory=dict)
 
     def where(self, chosen: BoolArray) -> "Figures":
         """The chosen rows."""
         return replace(
             self,
             texts={name: codes.take(chosen) for name, codes in self.texts.items()},
+            extra={name: taken(values, chosen) for name, values in self.extra.items()},
             **{name: getattr(self, name)[chosen] for name in _ARRAYS},
         )
 
     @staticmethod
     def joined(parts: Sequence["Figures"]) -> "Figures":
-        """The rows of several figures, one after the other; their texts are coded anew."""
+        """The rows of several figures, one after the other; their texts are coded anew. All have the same extras."""
         return replace(
             parts[0],
             texts={name: _joined([part.texts[name] for part in parts]) for name in parts[0].texts},
+            extra={name: _joined_extra([part.extra[name] for part in parts]) for name in parts[0].extra},
             days_after=max(part.days_after for part in parts),
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
         )
@@ -114,6 +142,18 @@ class Figures:
     def with_texts(self, **texts: Codes) -> "Figures":
         """The same rows with other texts."""
         return replace(self, texts=self.texts | texts)
+
+
+def taken(values: ExtraColumn, chosen: IntArray | BoolArray) -> ExtraColumn:
+    """The chosen ones of an extra column."""
+    return values.take(chosen) if isinstance(values, Codes) else values[chosen]
+
+
+def _joined_extra(parts: list[ExtraColumn]) -> ExtraColumn:
+    codes = [part for part in parts if isinstance(part, Codes)]
+    if codes:
+        return _joined(codes)
+    return np.concatenate([part for part in parts if not isinstance(part, Codes)])
 
 
 def _joined(parts: list[Codes]) -> Codes:
@@ -128,13 +168,8 @@ def constant(name: str, rows: int) -> Codes:
     return Codes(values=np.zeros(rows, dtype=np.int64), names=(name,))
 
 
-def columns_of(name: str) -> dict[str, tuple[str, str]]:
-    """Type and comment of every column of a mart: COLUMNS, and the verdict where the mart has coefficients."""
-    return COLUMNS | (_VERDICT if name in verdicts.VERDICT_MARTS else {})
-
-
-def mart_rows(name: str, figures: Figures, *, windows: Windows, provisional_after: np.datetime64) -> pa.Table:
-    """Rows with the columns of mart `name`. Those whose data end after `provisional_after` are provisional."""
+def mart_rows(figures: Figures, *, windows: Windows, provisional_after: np.datetime64, has_verdict: bool) -> pa.Table:
+    """Rows with COLUMNS and the figures' extra ones. Those whose data end after `provisional_after` are provisional."""
     period = Codes(values=windows.period[figures.window], names=PERIODS)
     end = windows.end[figures.window]
     texts = {name: _dictionary(figures.texts[name]) for name in _TEXTS}
@@ -152,22 +187,29 @@ def mart_rows(name: str, figures: Figures, *, windows: Windows, provisional_afte
         "is_provisional": pa.array(end + np.timedelta64(figures.days_after, "D") > provisional_after),
         "reason": _dictionary(Codes(values=figures.reason, names=REASONS)),
     }
-    if "verdict" in columns_of(name):
+    if has_verdict:
         judged = verdicts.verdicts(figures.texts["metric"], low=figures.low, high=figures.high)
         columns["verdict"] = _dictionary(judged)
-    return pa.table(columns)
+    return pa.table(columns | {name: _extra(values) for name, values in figures.extra.items()})
 
 
-def write_mart(con: duckdb.DuckDBPyConnection, name: str, rows: list[pa.Table], *, comment: str) -> int:
+def write_mart(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    rows: list[pa.Table],
+    *,
+    comment: str,
+    columns: Mapping[str, tuple[str, str]],
+) -> int:
     """Replace `marts.<name>` by `rows` in the order of the mart key, with comments; returns the number of rows.
 
-    The caller holds the transaction. `name` is one of the project's own words, never data.
+    `columns` are the type and comment of each; those that some rows lack are NULL there. The caller holds the
+    transaction. `name` is one of the project's own words, never data.
     """
-    columns = columns_of(name)
     declared = ", ".join(f"{column} {type_}" for column, (type_, _) in columns.items())
     con.execute(f"create or replace table marts.{name} ({declared})")
     if rows:
-        con.register("mart_rows", pa.concat_tables(rows))
+        con.register("mart_rows", pa.concat_tables(rows, promote_options="default"))
         try:
             con.execute(f"insert into marts.{name} by name from mart_rows order by {', '.join(KEY)}")
         finally:
@@ -185,6 +227,14 @@ def _dictionary(codes: Codes) -> pa.DictionaryArray:
 
 def _numbers(values: FloatArray) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
+
+
+def _extra(values: ExtraColumn) -> pa.Array:
+    if isinstance(values, Codes):
+        return _dictionary(values)
+    if values.dtype.kind == "f":
+        return _numbers(values)
+    return pa.array(values)
 
 
 def _quoted(text: str) -> str:

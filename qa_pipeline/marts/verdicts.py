@@ -28,11 +28,12 @@ COEFFICIENTS = frozenset(
 )
 # What a metric's name ends in where it is a coefficient of many units thrown together, or a mean of coefficients.
 _ENDINGS = ("_pooled", "_mean")
-COMMENT = (
+_COMMENT = (
     "What a coefficient's interval says of the labels (limits: Krippendorff 2004): reliable where all of it is at "
     f"{RELIABLE_FROM} or above, tentative at {TENTATIVE_FROM} or above, unreliable where all of it is below "
     f"{TENTATIVE_FROM}, else (also without an interval) not enough data. NULL for metrics that are no coefficient."
 )
+VERDICT_COLUMN: dict[str, tuple[str, str]] = {"verdict": ("varchar", _COMMENT)}
 
 
 def is_coefficient(metric: str) -> bool:

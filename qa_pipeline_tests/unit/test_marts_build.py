@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from qa_pipeline.errors import WarehouseError
-from qa_pipeline.marts.build import HEADLINES, MARTS, build_marts
+from qa_pipeline.marts.build import MARTS, build_marts
 from qa_pipeline.marts.cells import blocks, group_by
+from qa_pipeline.marts.mart import Headline
 from qa_pipeline.marts.records import COLUMNS, KEY, REASON_MEANINGS
 from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, by, config, empty_warehouse, fill, land, read_mart
 
@@ -72,11 +73,12 @@ def test_columns_types_and_comments_of_every_mart() -> None:
     con = empty_warehouse()
     _everything(con, days=3)
     counts = _build(con)
-    assert tuple(counts) == MARTS
+    assert tuple(counts) == tuple(MARTS)
     for mart in MARTS:
         described = con.execute(f"describe marts.{mart}").fetchall()
-        verdict = {"verdict": "VARCHAR"} if mart in ("agreement", "rater_pairs") else {}
-        assert {row[0]: row[1] for row in described} == EXPECTED_COLUMNS | verdict
+        extra = {"verdict": "VARCHAR"} if mart in ("agreement", "rater_pairs") else {}
+        extra |= {column: type_.upper() for column, (type_, _) in MARTS[mart].extra.items()}
+        assert {row[0]: row[1] for row in described} == EXPECTED_COLUMNS | extra
         found = con.execute("select comment from duckdb_columns() where table_name = ?", [mart]).fetchall()
         assert all(comment for (comment,) in found)
         ((comment,),) = con.execute("select comment from duckdb_tables() where table_name = ?", [mart]).fetchall()
@@ -176,7 +178,8 @@ def test_absent_feeds_leave_a_row_per_market_and_queue_that_says_so() -> None:
             assert row.reason == "no_data"
             assert np.isnan(row.estimate)
             assert (row.n_items, row.n_ratings, row.period) == (0, 0, "all")
-            assert (row.subject_kind, row.subject, row.metric, row.reference_kind) == HEADLINES[mart]
+            said = Headline(row.subject_kind, row.subject, row.metric, row.reference_kind)
+            assert said == MARTS[mart].headline
     drift = read_mart(con, "drift", period="all", metric="psi", subject_kind="labels")
     reasons = {(row.market, row.queue): row.reason for row in drift}
     assert reasons[("AU", "hate")] == "no_baseline"

@@ -5,7 +5,6 @@ import pytest
 
 from qa_pipeline.marts.build import MARTS, build_marts
 from qa_pipeline.marts.reading import coded
-from qa_pipeline.marts.records import columns_of
 from qa_pipeline.marts.unit_sums import METRIC_BASIS
 from qa_pipeline.marts.verdicts import COEFFICIENTS, VERDICTS, verdicts
 from qa_pipeline_tests.tally_tables import SQL_ROOT, config, empty_warehouse, fill, read_mart
@@ -62,7 +61,7 @@ def test_the_marts_of_coefficients_have_the_column() -> None:
     assert (spam.reason, spam.verdict) == ("too_few_disagreements", "not enough data")
     pairs = read_mart(con, "rater_pairs")
     assert {row.verdict for row in pairs} == {"not enough data"}
-    assert {mart for mart in MARTS if "verdict" in columns_of(mart)} == {"agreement", "rater_pairs"}
+    assert {name for name, mart in MARTS.items() if "verdict" in mart.columns} == {"agreement", "rater_pairs"}
     ((comment,),) = con.execute(
         "select comment from duckdb_columns() where table_name = 'agreement' and column_name = 'verdict'"
     ).fetchall()
