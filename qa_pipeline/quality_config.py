@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, field_validator, model_validator
 from pydantic.types import Strict
 
-from qa_pipeline.stats.acceptance import AQLS
-from qa_pipeline.stats.control import MIN_BASELINE_DAYS
+from qa_pipeline.limits import AQLS, MIN_BASELINE_DAYS
 
 Number = Annotated[FiniteFloat, Strict()]
 Share = Annotated[Number, Field(gt=0, lt=1)]

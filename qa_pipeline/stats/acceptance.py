@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from qa_pipeline.limits import AQLS
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 
 TextArray: TypeAlias = npt.NDArray[np.str_]
@@ -28,8 +29,6 @@ Severity = Literal["normal", "tightened", "discontinued"]
 LETTERS = "ABCDEFGHJKLMNPQRS"
 _TABLE_LETTERS: dict[Inspection, str] = {"normal": LETTERS[:-1], "tightened": LETTERS}
 SAMPLE_SIZES = (2, 3, 5, 8, 13, 20, 32, 50, 80, 125, 200, 315, 500, 800, 1250, 2000, 3150)
-# Percent nonconforming; above 10 the standard counts nonconformities per 100 items.
-AQLS = (0.010, 0.015, 0.025, 0.040, 0.065, 0.10, 0.15, 0.25, 0.40, 0.65, 1.0, 1.5, 2.5, 4.0, 6.5, 10.0)
 
 # The last lot size of each row but the last, and the rows' letters.
 _LOT_BOUNDS = (8, 15, 25, 50, 90, 150, 280, 500, 1200, 3200, 10_000, 35_000, 150_000, 500_000)

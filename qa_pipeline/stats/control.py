@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import ndtri, stdtr
 
+from qa_pipeline.limits import MIN_BASELINE_DAYS
 from qa_pipeline.stats.count_tails import LEAST_TAIL, Tails, betabinomial_tails
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 
@@ -28,8 +29,6 @@ D2 = 1.128
 SIGMAS = 3.0
 # From here on a day's defects are enough for a point of their own (p-chart); below, points span several days (g-chart).
 MIN_EXPECTED = 5.0
-# Two weeks, so that each weekday is seen twice.
-MIN_BASELINE_DAYS = 14
 
 
 @dataclass(frozen=True)

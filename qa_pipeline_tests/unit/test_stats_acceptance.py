@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from qa_pipeline.limits import AQLS
 from qa_pipeline.stats.acceptance import (
-    AQLS,
     LETTERS,
     SAMPLE_SIZES,
     Inspection,
