@@ -3,7 +3,8 @@
 The floor is DuckDB reading the same Parquet files into tables once, with the same settings. Both run in a process of
 their own, without its start; what is printed is a ratio of the two, measured side by side, and the peak memory. The
 second figure is a night on which one late file touches 28 earlier dates, beside the same night without that file; it
-runs at a tenth of the size, because it needs four weeks of history.
+runs at a tenth of the size, because it needs four weeks of history. The third is `quality`: all marts from the tallies
+of a quarter, beside the plain night.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks import quality
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.settings import Home
 from qa_pipeline.simulation.simulate import LAST_DAY, simulate
@@ -44,12 +46,14 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="qa-bench-") as folder:
         if arguments.part in ("all", "night"):
-            _plain_night(Path(folder) / "plain", arguments.labels, arguments.predictions, arguments.repeats)
+            seconds = _plain_night(Path(folder) / "plain", arguments.labels, arguments.predictions, arguments.repeats)
+            quality.measure(Path(folder) / "quality", night_seconds=seconds)
         if arguments.part in ("all", "late"):
             _late_night(Path(folder), arguments.labels // 10, arguments.predictions // 10, arguments.repeats)
 
 
-def _plain_night(folder: Path, labels: int, predictions: int, repeats: int) -> None:
+def _plain_night(folder: Path, labels: int, predictions: int, repeats: int) -> float:
+    """Print a plain night beside its floor; returns its seconds."""
     home = Home(folder).prepare()
     simulate(home, days=1, seed=1, labels_per_day=labels, predictions_per_day=predictions, incidents=False)
     _settle(home)
@@ -61,9 +65,11 @@ def _plain_night(folder: Path, labels: int, predictions: int, repeats: int) -> N
     ratio = statistics.median(night["seconds"] / floor["seconds"] for floor, night in pairs)
     _print("night_rows", labels + predictions, "rows")
     _print("floor_seconds", statistics.median(floor["seconds"] for floor, _ in pairs), "s")
-    _print("night_seconds", statistics.median(night["seconds"] for _, night in pairs), "s")
+    seconds = statistics.median(night["seconds"] for _, night in pairs)
+    _print("night_seconds", seconds, "s")
     _print("night_over_floor", ratio, "ratio (at most 10, goal 4)")
     _print("night_peak_memory", max(night["peak_gb"] for _, night in pairs), "GB (at most 4)")
+    return seconds
 
 
 def _late_night(folder: Path, labels: int, predictions: int, repeats: int) -> None:
