@@ -91,6 +91,8 @@ class AcceptanceConfig(_Strict):
             raise ValueError("good_share and bad_share go together: give both, or neither")
         if self.good_share is not None and self.bad_share is not None and self.good_share >= self.bad_share:
             raise ValueError("good_share must be below bad_share")
+        if self.producer_risk + self.consumer_risk >= 1:
+            raise ValueError("producer_risk and consumer_risk must add up to less than 1")
         return self
 
     def aql(self, queue: str) -> float:

@@ -424,7 +424,10 @@ def expected_gold(operation: Operation, *, restate_days: int) -> Counter[tuple[s
 
 
 def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date, market, queue, vendor, lot, sort, severity) -> production decisions of lots, and their random reviews."""
+    """(date, market, queue, vendor, lot, sort, severity, place, weight) -> production decisions of lots, and reviews.
+
+    The weight is that of all reviews that the row counts, in parts per million.
+    """
     decisions = {
         row["label_id"]: (day, row)
         for (feed, day), rows in operation.rows.items()
@@ -432,17 +435,32 @@ def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[s
         for row in rows
         if row["stage"] == "production" and row["batch_id"]
     }
-    found: Counter[tuple[str, ...]] = Counter()
-    for day, row in decisions.values():
-        found[day.isoformat(), row["market"], row["queue"], row["vendor"], row["batch_id"], "decision", ""] += 1
-    for reviewed_on, _, review in _judgements(operation):
-        if review["target_kind"] == "label" and review["target_id"] in decisions:
-            day, row = decisions[review["target_id"]]
-            if (reviewed_on - day).days <= restate_days:
-                severity = "" if review["error_category"] == "none" else review["severity"]
-                place = (day.isoformat(), row["market"], row["queue"], row["vendor"], row["batch_id"])
-                found[*place, "review", severity] += 1
-    return found
+    first: dict[str, tuple[str, date, int, Row]] = {}
+    for reviewed_on, number, review in _judgements(operation):
+        target = review["target_id"]
+        if review["target_kind"] == "label" and target in decisions:
+            entry = (review["reviewed_at"], reviewed_on, number, review)
+            if (reviewed_on - decisions[target][0]).days <= restate_days:
+                first[target] = min(first.get(target, entry), entry, key=lambda each: each[:3])
+    lots: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for target, (day, row) in decisions.items():
+        lots[day.isoformat(), row["market"], row["queue"], row["vendor"], row["batch_id"]].append(target)
+    counts: Counter[tuple[str, ...]] = Counter()
+    weights: Counter[tuple[str, ...]] = Counter()
+    for lot, targets in lots.items():
+        counts[*lot, "decision", "", "0"] = len(targets)
+        reviewed = sorted((target for target in targets if target in first), key=_hashed)
+        for rank, target in enumerate(reviewed, start=1):
+            review = first[target][3]
+            has_defect = review["error_category"] != "none"
+            key = (*lot, "review", review["severity"] if has_defect else "", str(rank if has_defect else 0))
+            counts[key] += 1
+            weights[key] += int(1_000_000 / float(review["inclusion_probability"] or 1))
+    return Counter({(*key, str(weights[key])): n for key, n in counts.items()})
+
+
+def _hashed(text: str) -> tuple[str, str]:
+    return md5(text.encode(), usedforsecurity=False).hexdigest(), text
 
 
 def expected_verdicts(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:

@@ -69,6 +69,8 @@ TABLES = {
     "handle_ms BIGINT",
     "tallies.annotator_label_counts": f"{_CELL}, replicate UTINYINT, vendor VARCHAR, rater VARCHAR, label VARCHAR, "
     "n BIGINT",
+    "tallies.lot_counts": f"{_CELL}, vendor VARCHAR, lot VARCHAR, sort VARCHAR, severity VARCHAR, place BIGINT, "
+    "n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
     "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
     "ops.ledger": "feed VARCHAR, business_date DATE, file_name VARCHAR, rows_landed BIGINT, rows_validated BIGINT",
@@ -112,6 +114,9 @@ DEFAULTS: dict[str, Any] = {
     "is_other_guideline": False,
     "n_timed": 1,
     "handle_ms": 1000,
+    "lot": "b1",
+    "sort": "decision",
+    "place": 0,
     "weight_ppm": 1_000_000,
     "weight_sq_ppm": 1_000_000,
     "score_sum_ppm": 0,

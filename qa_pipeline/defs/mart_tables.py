@@ -41,7 +41,7 @@ class Ranking:
 
     Surest by the end of the interval that is nearer to good: by the estimate, those with the fewest items would lead.
     `shown` names the columns besides market, queue, estimate, interval and items, with their SQL. `days`: how long
-    before the newest period_end a row may end.
+    before the newest period_end a row may end; `where`: which of these rows are meant.
     """
 
     title: str
@@ -51,6 +51,7 @@ class Ranking:
     shown: dict[str, str]
     is_low_bad: bool
     days: int
+    where: str = "true"
 
 
 RANKINGS = {
@@ -118,6 +119,16 @@ RANKINGS = {
         is_low_bad=True,
         days=27,
     ),
+    "lot_decisions": Ranking(
+        title="rejected lots of the newest 7 days, surest high defect rate first",
+        metric="defect_rate",
+        period="day",
+        subject_kinds=("lot",),
+        shown={"lot": "subject", "date": "period_end"},
+        is_low_bad=False,
+        days=6,
+        where="decision = 'reject'",
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "
@@ -161,7 +172,7 @@ def worst_rows(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
     surest = "ci_high" if ranking.is_low_bad else "ci_low desc"
     newest = (
         "metric = $metric and period = $period and list_contains($kinds, subject_kind) and ci_low is not null "
-        "and market not in ('ALL', 'CROSS') and queue <> 'ALL'"
+        f"and market not in ('ALL', 'CROSS') and queue <> 'ALL' and {ranking.where}"
     )
     rows = con.execute(
         f"select market, queue, {', '.join(ranking.shown.values())}, estimate, ci_low, ci_high, n_items "  # noqa: S608 - names of ours

@@ -19,6 +19,7 @@ from qa_pipeline.marts import (
     defect_rate,
     drift,
     habits,
+    lot_decisions,
     rater_pairs,
     rater_vitality,
 )
@@ -43,6 +44,7 @@ MARTS: dict[str, Mart] = {
         accuracy.MART,
         defect_rate.MART,
         drift.MART,
+        lot_decisions.MART,
     )
 }
 WindowedFigures = list[tuple[Windows, list[Figures]]]
@@ -114,6 +116,9 @@ def _figures(
             (windows, label_drift_figures(labels, windows=windows)),
             (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),
         ],
+        "lot_decisions": lot_decisions.lot_decision_figures(
+            con, sql_root=sql_root, config=config, windows=windows, vendor_windows=few
+        ),
     }
 
 

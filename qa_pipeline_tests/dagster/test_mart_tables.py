@@ -9,18 +9,21 @@ import pytest
 
 from qa_pipeline.defs.mart_tables import HEADLINES, RANKINGS, Ranking, worst_rows
 from qa_pipeline.marts.build import MARTS
-from qa_pipeline.marts.records import COLUMNS
 from qa_pipeline_tests.tally_tables import DAY, empty_warehouse
 
 DAYS = {"week": 7, "trailing_28d": 28, "day": 1}
+# What a row of a mart of its own columns must have to be shown.
+SHOWN_ONLY = {"lot_decisions": {"decision": "reject"}}
 
 
 def _rows(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Records of the table that the UI shows of a mart with these rows, which have the ranking's own columns else."""
     ranking = RANKINGS[name]
     con = empty_warehouse()
-    con.execute(f"create table marts.{name} ({', '.join(f'{column} {kind}' for column, (kind, _) in COLUMNS.items())})")
-    con.register("given", pd.DataFrame([_plain(ranking) | row for row in rows]))
+    columns = ", ".join(f"{column} {kind}" for column, (kind, _) in MARTS[name].columns.items())
+    con.execute(f"create table marts.{name} ({columns})")
+    plain = _plain(ranking) | SHOWN_ONLY.get(name, {})
+    con.register("given", pd.DataFrame([plain | row for row in rows]))
     con.execute(f"insert into marts.{name} by name from given")
     shown = worst_rows(con, name)
     assert set(shown) <= {ranking.title}
@@ -110,3 +113,10 @@ def test_who_a_row_is_about_is_said() -> None:
 def test_a_mart_of_queues_has_no_ranking() -> None:
     """Stops the two kinds of table from both being shown, or a query on a mart that is not there."""
     assert worst_rows(duckdb.connect(), "agreement") == {}
+
+
+def test_only_rejected_lots_are_shown() -> None:
+    """Stops accepted lots with a high defect rate by chance from standing among the rejected."""
+    assert _rows("lot_decisions", [{"decision": "accept"}, {"decision": None}]) == []
+    old = {"period_end": DAY - timedelta(days=6), "subject": "old"}
+    assert [row["lot"] for row in _rows("lot_decisions", [{"subject": "new"}, old])] == ["new", "old"]

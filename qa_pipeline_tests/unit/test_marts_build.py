@@ -48,7 +48,7 @@ def _build(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _everything(con: duckdb.DuckDBPyConnection, *, days: int) -> None:
     """Something in every tally, over some days."""
     rng = np.random.default_rng(11)
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"business_date": DAY + timedelta(days=offset), "market": market, "queue": queue}
         for offset in range(days)
         for market in ("AU", "GB")
@@ -64,6 +64,9 @@ def _everything(con: duckdb.DuckDBPyConnection, *, days: int) -> None:
         fill(con, "tallies.label_counts", spread(label=label))
         fill(con, "tallies.outcome_counts", spread(label=label))
     fill(con, "tallies.review_counts", spread(sampling="random"))
+    lots = [cell | {"weight_ppm": 0, "weight_sq_ppm": 0, "n": 500} for cell in cells]
+    defects = [cell | {"sort": "review", "place": place} for cell in cells for place in (1, 2)]
+    fill(con, "tallies.lot_counts", lots + defects)
     scores = [cell | {"model_version": "m@1", "bin": place, "n": 30} for cell in cells for place in range(99, 2000, 99)]
     fill(con, "tallies.score_hist", scores)
 
