@@ -129,6 +129,15 @@ RANKINGS = {
         days=6,
         where="decision = 'reject'",
     ),
+    "vendor_funnel": Ranking(
+        title="defect rate by vendor beside all vendors, surest high first (28 days)",
+        metric="defect_rate_adjusted",
+        period="trailing_28d",
+        subject_kinds=("vendor",),
+        shown={"vendor": "subject"},
+        is_low_bad=False,
+        days=0,
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "

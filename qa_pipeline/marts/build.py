@@ -22,6 +22,7 @@ from qa_pipeline.marts import (
     lot_decisions,
     rater_pairs,
     rater_vitality,
+    vendor_funnel,
 )
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
 from qa_pipeline.marts.mart import Headline, Mart
@@ -43,6 +44,7 @@ MARTS: dict[str, Mart] = {
         calibration.MART,
         accuracy.MART,
         defect_rate.MART,
+        vendor_funnel.MART,
         drift.MART,
         lot_decisions.MART,
     )
@@ -112,6 +114,7 @@ def _figures(
         "calibration": calibration.calibration_figures(units, config=config),
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "defect_rate": defect_rate.defect_rate_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
+        "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(con, sql_root=sql_root, windows=few))],
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),
             (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),
