@@ -3,7 +3,8 @@
 Nights are simulated at the level of tallies: defects among reviews per day and series, the true rate of a day drawn
 from a beta distribution when days differ (correlation rho between two reviews of a day). A night is its own draw of
 baseline and days, so that nights are independent. What is measured is the product's own code, from tallies to
-Benjamini-Hochberg. Prints Markdown tables.
+Benjamini-Hochberg. Operations are nights as `marts.control_chart` has them: queues, vendors, annotators and roll-ups
+are series of the same reviews, and share the night's error rate by kind. Prints Markdown tables.
 """
 
 import argparse
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qa_pipeline.marts.control_tests import RULES, night_adjusted
 from qa_pipeline.stats.control import Judgement, fit_baseline
 from qa_pipeline.stats.control_ewma import ewma
 from qa_pipeline.stats.control_patterns import nelson_patterns
 from qa_pipeline.stats.control_rare import judge_points
 from qa_pipeline.stats.false_discovery import adjusted
-from qa_pipeline.stats.jackknife import BoolArray, FloatArray
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 
 BASELINES = (28, 62)
 CORRELATIONS = (0.0, 0.001, 0.003, 0.01)
@@ -32,6 +34,9 @@ DIP_DAYS = 3
 # A share of fewer charts says nothing.
 LEAST_CHARTS = 1000
 DIP_CORRELATIONS = (0.0, 0.003)
+# Median reviews of an annotator a day, their spread and that of annotators' own rates as logarithms.
+ANNOTATOR_REVIEWS, ANNOTATOR_SPREAD, ANNOTATOR_RATES = 6, 0.6, 0.3
+QUEUES_EACH = 2
 # Reviews a day, defect rate before, and what the dip multiplies it by: 2.4 is the simulator's vendor dip.
 DIPS = ((60, 200, 600), (0.02, 0.06), (1.5, 2.4))
 
@@ -44,6 +49,36 @@ class Setting:
     baseline: int
     correlation: float
     reviews: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Queues whose annotators, of some vendors, decide in two queues each; `correlation` is that of a queue's day."""
+
+    queues: int
+    vendors: int
+    annotators: int
+    baseline: int
+    correlation: float
+
+
+@dataclass(frozen=True)
+class QuietOperation:
+    """What quiet nights of an operation did: nights with any alarm, and with one of a kind of subject."""
+
+    operation: Operation
+    nights: int
+    alarms: int
+    by_kind: dict[str, int]
+
+
+KINDS = ("rater_kind", "vendor", "annotator")
+OPERATIONS = tuple(
+    Operation(*size, baseline=baseline, correlation=correlation)
+    for size in ((8, 4, 60), (50, 20, 1000))
+    for baseline in BASELINES
+    for correlation in DIP_CORRELATIONS
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +195,58 @@ def quiet_nights(setting: Setting, *, nights: int, rng: np.random.Generator) -> 
     )
 
 
+def draw_operation(
+    operation: Operation, *, days: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Defects and reviews `[days, series]` of every series of the operation, and the kind of each `[series]`."""
+    people = np.arange(operation.annotators)
+    vendor = people % operation.vendors
+    first = rng.integers(0, operation.queues, len(people))
+    second = (first + 1 + rng.integers(0, operation.queues - 1, len(people))) % operation.queues
+    queue, annotator = np.concatenate([first, second]), np.tile(people, QUEUES_EACH)
+    own_rate = np.exp(rng.normal(0, ANNOTATOR_RATES, len(people)))
+    volume = ANNOTATOR_REVIEWS / QUEUES_EACH * np.exp(rng.normal(0, ANNOTATOR_SPREAD, len(people)))
+    at_work = rng.random((days, len(people))) >= SHARE_OF_DAYS_OFF
+    rates = np.tile(np.exp(rng.uniform(np.log(RATES[0]), np.log(RATES[1]), operation.queues)), (days, 1))
+    if operation.correlation:
+        strength = 1 / operation.correlation - 1
+        rates = rng.beta(rates * strength, (1 - rates) * strength)
+    reviews = rng.poisson(volume[annotator] * at_work[:, annotator])
+    defects = rng.binomial(reviews, np.minimum(rates[:, queue] * own_rate[annotator], 0.9))
+    series = (
+        (queue, np.zeros_like(queue)),
+        (vendor[annotator] * operation.queues + queue, vendor[annotator]),
+        (annotator,),
+    )
+    sums = [(kind, _sums(each, defects, reviews)) for kind, parts in enumerate(series) for each in parts]
+    x, n = (np.concatenate([found[place] for _, found in sums], axis=1) for place in range(2))
+    return x, n, np.concatenate([np.full(found[0].shape[1], kind) for kind, found in sums])
+
+
+def _sums(series: IntArray, defects: IntArray, reviews: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Defects and reviews of `[days, parts]` added up over the parts of each of the `series` `[parts]`."""
+    order = np.argsort(series, kind="stable")
+    starts = np.flatnonzero(np.diff(series[order], prepend=-1))
+    x, n = (np.add.reduceat(each[:, order], starts, axis=1).astype(np.float64) for each in (defects, reviews))
+    return x, n
+
+
+def quiet_operation(operation: Operation, *, nights: int, rng: np.random.Generator) -> QuietOperation:
+    """Newest days of `nights` quiet nights of an operation, 1 to LONGEST days after the end of the baseline."""
+    found = np.zeros(1 + len(KINDS), dtype=np.int64)
+    for _ in range(nights):
+        days = operation.baseline + int(rng.integers(1, LONGEST + 1))
+        defects, reviews, kind = draw_operation(operation, days=days, rng=rng)
+        tests = test_night(defects, reviews, baseline=operation.baseline)
+        newest = [each.p_value[-1:] for each in (tests.point, tests.average)]
+        family = night_adjusted(*newest, kind=kind, same_as=np.arange(len(kind)))
+        is_alarm = np.any([family[rule][0] <= RATE for rule in RULES], axis=0)
+        found += [is_alarm.any(), *((is_alarm & (kind == each)).any() for each in range(len(KINDS)))]
+    return QuietOperation(
+        operation, nights=nights, alarms=int(found[0]), by_kind=dict(zip(KINDS, found[1:].tolist(), strict=True))
+    )
+
+
 def dips(setting: Setting, *, dip: tuple[int, float, float], runs: int, rng: np.random.Generator) -> Dip:
     """How soon series 0, at `dip`'s reviews a day and rate, is signalled among quiet ones when its rate rises."""
     first, within = 0, 0
@@ -190,6 +277,22 @@ def quiet_table(found: list[Quiet]) -> str:
     return "\n".join(lines)
 
 
+def operation_table(found: list[QuietOperation]) -> str:
+    """Markdown: a line per operation of quiet nights."""
+    lines = [
+        "| queues | vendors | annotators | baseline days | rho | nights | any alarm | queue | vendor | annotator |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        size = each.operation
+        shares = " | ".join(f"{each.by_kind[kind] / each.nights:.1%}" for kind in KINDS)
+        lines.append(
+            f"| {size.queues} | {size.vendors} | {size.annotators:,} | {size.baseline} | {size.correlation:g} "
+            f"| {each.nights:,} | {each.alarms / each.nights:.1%} | {shares} |"
+        )
+    return "\n".join(lines)
+
+
 def dip_table(found: list[Dip]) -> str:
     """Markdown: a line per size of dip."""
     lines = [
@@ -214,6 +317,8 @@ def main() -> None:
     rng = np.random.default_rng(arguments.seed)
     quiet = [quiet_nights(setting, nights=arguments.nights, rng=rng) for setting in settings()]
     print(quiet_table(quiet), end="\n\n")
+    operations = [quiet_operation(each, nights=arguments.nights, rng=rng) for each in OPERATIONS]
+    print(operation_table(operations), end="\n\n")
     usual = [each for each in settings() if each.reviews == "5 to 500" and each.correlation in DIP_CORRELATIONS]
     found = [dips(each, dip=dip, runs=arguments.runs, rng=rng) for dip in itertools.product(*DIPS) for each in usual]
     print(dip_table(found))

@@ -138,6 +138,24 @@ RANKINGS = {
         is_low_bad=False,
         days=0,
     ),
+    "control_chart": Ranking(
+        title="defect rate of people and vendors on the newest day, surest high first",
+        metric="p_chart",
+        period="day",
+        subject_kinds=("rater_kind", "vendor"),
+        shown={"who": "subject_kind || ' ' || subject"},
+        is_low_bad=False,
+        days=0,
+    ),
+    "signals": Ranking(
+        title="defect rate where the moving average alarmed, surest high first (28 days)",
+        metric="ewma",
+        period="day",
+        subject_kinds=("rater_kind", "vendor", "model_version"),
+        shown={"day": "period_end", "who": "subject_kind || ' ' || subject"},
+        is_low_bad=False,
+        days=27,
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "

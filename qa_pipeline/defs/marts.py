@@ -12,6 +12,7 @@ import duckdb
 
 from qa_pipeline import provenance
 from qa_pipeline.defs import describing
+from qa_pipeline.defs.control_tables import control_metadata
 from qa_pipeline.defs.mart_tables import floats_by_queue, worst_queues, worst_rows
 from qa_pipeline.defs.partitions import MARTS_GROUP, OWNERS, WRITER_POOL, Told
 from qa_pipeline.defs.resources import Warehouse, Workspace
@@ -142,6 +143,7 @@ def _materialization(con: duckdb.DuckDBPyConnection, *, name: str, rows: int) ->
             **worst_queues(con, name),
             **worst_rows(con, name),
             **floats_by_queue(con, name),
+            **control_metadata(con, name),
         },
     )
 

@@ -16,12 +16,14 @@ from qa_pipeline.marts import (
     agreement_change,
     calibration,
     confusion_pairs,
+    control_chart,
     defect_rate,
     drift,
     habits,
     lot_decisions,
     rater_pairs,
     rater_vitality,
+    signals,
     vendor_funnel,
 )
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
@@ -45,6 +47,8 @@ MARTS: dict[str, Mart] = {
         accuracy.MART,
         defect_rate.MART,
         vendor_funnel.MART,
+        control_chart.MART,
+        signals.MART,
         drift.MART,
         lot_decisions.MART,
     )
@@ -95,6 +99,7 @@ def _figures(
 ) -> dict[str, WindowedFigures]:
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
     units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
+    control = control_chart.control_figures(con, sql_root=sql_root, config=config, windows=windows)
     return {
         "agreement": [(windows, agreement.agreement_figures(units, config=config, windows=windows))],
         "agreement_change": agreement_change.change_figures(
@@ -115,6 +120,8 @@ def _figures(
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "defect_rate": defect_rate.defect_rate_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(con, sql_root=sql_root, windows=few))],
+        "control_chart": control.chart,
+        "signals": control.signals,
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),
             (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),

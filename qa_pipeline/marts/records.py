@@ -52,6 +52,7 @@ REASON_MEANINGS: dict[str, str] = {
     "no_baseline": "nothing in the 28 days before",
     "no_comparison": "nothing to compare with",
     "no_data": "nothing was decided, judged or reviewed",
+    "no_defects": "no defect has been found since the baseline, so that none lies between two",
     "no_pairs": "no unit has two ratings",
     "one_label_only": "everybody chose the same label, so agreement by chance or drift is undefined",
     "one_sided_arbitration": "QA's verdicts of one sort (defect or none) were never reviewed again",

@@ -26,12 +26,18 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class GChart:
-    """Good reviews between defects, averaged over the last few: `value`, its `centre` `[series]`, limits, judgement."""
+class GPoints:
+    """Good reviews between defects, averaged over the last few: `value`, its `centre` `[series]`, limits."""
 
     value: FloatArray
     centre: FloatArray
     limits: Limits
+
+
+@dataclass(frozen=True)
+class GChart(GPoints):
+    """The points, and the judgement on them."""
+
     judgement: Judgement
 
 
@@ -66,13 +72,26 @@ def g_chart(defects: FloatArray, reviews: FloatArray, *, fitted: Baseline) -> GC
     worse = predictive_tails(worse_x, worse_n, correlation=_correlation(worse_n, worse_variance), fitted=fitted)
     better = predictive_tails(better_x, better_n, correlation=_correlation(better_n, better_variance), fitted=fitted)
     at_most = np.where(better_n > 0, better.at_most, 1.0)
-    centre = divide(1 - fitted.share, fitted.share)
-    limits = g_limits(np.broadcast_to(centre, n.shape), defects=worse_x)
+    points = g_points(defects, reviews, plotted=judged, fitted=fitted)
     return GChart(
-        value=np.where(judged, divide(worse_n - worse_x, worse_x), np.nan),
-        centre=centre,
-        limits=Limits(*(np.where(judged, each, np.nan) for each in (limits.lower, limits.upper))),
+        value=points.value,
+        centre=points.centre,
+        limits=points.limits,
         judgement=two_sided(at_most, worse.at_least, judged=judged, degrees=fitted.days - 1),
+    )
+
+
+def g_points(defects: FloatArray, reviews: FloatArray, *, plotted: BoolArray, fitted: Baseline) -> GPoints:
+    """What a g-chart draws on the `plotted` days, looking back over them alone; nothing is judged."""
+    n, x = np.where(plotted, reviews, 0.0), np.where(plotted, defects, 0.0)
+    first, _ = _look_back(x)
+    found, reviewed = _since(x, first), _since(n, first)
+    centre = divide(1 - fitted.share, fitted.share)
+    limits = g_limits(np.broadcast_to(centre, n.shape), defects=found)
+    return GPoints(
+        value=np.where(plotted, divide(reviewed - found, found), np.nan),
+        centre=centre,
+        limits=Limits(*(np.where(plotted, each, np.nan) for each in (limits.lower, limits.upper))),
     )
 
 

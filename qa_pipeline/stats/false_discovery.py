@@ -5,7 +5,7 @@ Only the adjustment belongs here; which tests a night has is decided where they 
 
 import numpy as np
 
-from qa_pipeline.stats.jackknife import FloatArray
+from qa_pipeline.stats.jackknife import FloatArray, IntArray, divide
 
 
 def adjusted(p_values: FloatArray) -> FloatArray:
@@ -28,3 +28,33 @@ def adjusted(p_values: FloatArray) -> FloatArray:
     result = np.empty_like(smallest)
     np.put_along_axis(result, order, smallest, axis=-1)
     return np.where(np.isnan(p_values), np.nan, np.minimum(result, 1))
+
+
+def adjusted_by_weight(p_values: FloatArray, *, weights: FloatArray) -> FloatArray:
+    """Weighted Benjamini-Hochberg adjusted p-values of `[..., tests]`: those of p / weight.
+
+    The weights must not depend on the p-values and average 1 over the tests made; the rate then holds as without them.
+    Source: C. R. Genovese, K. Roeder and L. Wasserman (2006), False discovery control with p-value weighting,
+    Biometrika 93(3), 509-524.
+
+    >>> adjusted_by_weight(np.array([0.02, 0.02, 0.5]), weights=np.array([2.0, 0.5, 0.5])).tolist()
+    [0.03, 0.06, 1.0]
+    """
+    return adjusted(divide(p_values, weights))
+
+
+def equal_group_weights(p_values: FloatArray, *, group: IntArray) -> FloatArray:
+    """Weights of `[..., tests]` that give each group the same total, and average 1 over the tests made.
+
+    `group` `[tests]` numbers the groups. Groups without a test (NaN) have no part; the weight of no test is NaN.
+
+    >>> equal_group_weights(np.array([0.1, 0.2, 0.3, np.nan]), group=np.array([0, 1, 1, 2])).tolist()
+    [1.5, 0.75, 0.75, nan]
+    """
+    is_test = np.isfinite(p_values)
+    groups = int(group.max(initial=-1)) + 1
+    counts = np.stack([is_test[..., group == each].sum(axis=-1) for each in range(groups)], axis=-1)
+    tests = is_test.sum(axis=-1, keepdims=True)
+    each = divide(tests, counts * (counts > 0).sum(axis=-1, keepdims=True))
+    weights: FloatArray = np.where(is_test, each[..., group], np.nan)
+    return weights

@@ -87,7 +87,7 @@ def test_columns_types_and_comments_of_every_mart() -> None:
         ((comment,),) = con.execute("select comment from duckdb_tables() where table_name = ?", [mart]).fetchall()
         assert comment
         assert con.execute(f"select count(*) from marts.{mart}").fetchall() == [(counts[mart],)]
-        assert counts[mart] > 0
+        assert counts[mart] > 0 or MARTS[mart].source is None
     assert tuple(COLUMNS) == tuple(EXPECTED_COLUMNS)
 
 
@@ -200,7 +200,7 @@ def test_when_no_landed_row_passed_every_mart_says_so() -> None:
     """Stops four empty tables, which look like a broken pipeline, where every row that landed is in quarantine."""
     con = empty_warehouse()
     land(con, DAY, DAY + timedelta(days=2), rows_validated=0)
-    assert _build(con) == dict.fromkeys(MARTS, 4)
+    assert _build(con) == {name: 4 if mart.headline else 0 for name, mart in MARTS.items()}
     for mart in MARTS:
         for row in read_mart(con, mart):
             assert (row.reason, row.is_provisional) == ("no_data", True)
@@ -241,7 +241,7 @@ def test_any_single_tally_is_enough(name: str, row: dict[str, object]) -> None:
     """Stops one empty tally from breaking the mart of another."""
     con = empty_warehouse()
     fill(con, f"tallies.{name}", [row])
-    assert all(count > 0 for count in _build(con).values())
+    assert all(count > 0 or MARTS[mart].headline is None for mart, count in _build(con).items())
 
 
 def test_a_period_is_provisional_until_restate_days_after_its_end() -> None:

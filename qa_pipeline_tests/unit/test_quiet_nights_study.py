@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.quiet_nights import Setting, dips, draw, quiet_nights
+from benchmarks.quiet_nights import KINDS, Operation, Setting, dips, draw, draw_operation, quiet_nights, quiet_operation
 
 NIGHTS, MOST_ALARMS = 200, 18
 
@@ -26,6 +26,31 @@ def test_quiet_nights_raise_few_alarms(setting: Setting) -> None:
     found = quiet_nights(setting, nights=NIGHTS, rng=np.random.default_rng(14))
     assert found.alarms <= MOST_ALARMS
     assert max(found.by_point, found.by_average) <= found.alarms
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Operation(queues=8, vendors=4, annotators=60, baseline=28, correlation=0.0),
+        Operation(queues=8, vendors=4, annotators=60, baseline=62, correlation=0.003),
+    ],
+    ids=str,
+)
+def test_quiet_nights_of_queues_vendors_and_annotators_raise_few_alarms(operation: Operation) -> None:
+    """Stops a family in which a review that counts in four series alarms four times as often: 18 of 200 nights."""
+    found = quiet_operation(operation, nights=NIGHTS, rng=np.random.default_rng(17))
+    assert found.alarms <= MOST_ALARMS
+    assert max(found.by_kind.values()) <= found.alarms
+
+
+def test_a_review_counts_in_every_kind_of_series() -> None:
+    """Stops operations whose kinds are drawn apart: each kind's series add up to the same defects and reviews."""
+    operation = Operation(queues=8, vendors=4, annotators=60, baseline=28, correlation=0.003)
+    x, n, kind = draw_operation(operation, days=30, rng=np.random.default_rng(18))
+    # Queues and vendors are there as such and rolled up.
+    for each in (x, n):
+        totals = [each[:, kind == place].sum() for place in range(len(KINDS))]
+        assert totals[0] == totals[1] == 2 * totals[2] > 0
 
 
 @pytest.mark.parametrize(("correlation", "reviews"), [(0.0, 200), (0.003, 600)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from qa_pipeline.stats.false_discovery import adjusted
+from qa_pipeline.stats.false_discovery import adjusted, adjusted_by_weight, equal_group_weights
 
 QUIET = settings(deadline=None, derandomize=True)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -50,3 +50,35 @@ def test_each_night_stands_alone() -> None:
     both = adjusted(np.stack([TRIAL, np.full(15, 0.5)]))
     np.testing.assert_array_equal(both[0], adjusted(TRIAL))
     assert both[1].tolist() == [0.5] * 15
+
+
+def test_weights_by_hand() -> None:
+    """Stops p times the weight, and weights that do not average 1: four tests in two groups, one of them not made.
+
+    The group of one has weight 3 / 2 / 1 and the group of two 3 / 2 / 2; p / w is 0.02, 0.04 and 0.4, so the adjusted
+    values are 0.02 * 3, 0.04 * 3 / 2 and 0.4.
+    """
+    p_values = np.array([0.03, 0.03, 0.3, np.nan])
+    weights = equal_group_weights(p_values, group=np.array([0, 1, 1, 0]))
+    np.testing.assert_allclose(weights, [1.5, 0.75, 0.75, np.nan])
+    np.testing.assert_allclose(adjusted_by_weight(p_values, weights=weights), [0.06, 0.06, 0.4, np.nan])
+
+
+@QUIET
+@given(P_VALUES, st.integers(1, 4))
+def test_weights_average_one_and_share_evenly(p_values: list[float], groups: int) -> None:
+    """Stops the night's rate from growing with the number of groups."""
+    group = np.arange(len(p_values)) % groups
+    weights = equal_group_weights(np.array(p_values), group=group)
+    assert weights.mean() == pytest.approx(1)
+    totals = np.bincount(group, weights=weights)
+    np.testing.assert_allclose(totals, totals[0])
+
+
+@QUIET
+@given(P_VALUES)
+def test_equal_weights_change_nothing(p_values: list[float]) -> None:
+    """Stops a weighted procedure that is another one than the plain."""
+    given_values = np.array(p_values)
+    found = adjusted_by_weight(given_values, weights=np.ones(len(p_values)))
+    np.testing.assert_allclose(found, adjusted(given_values))
