@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -90,6 +91,7 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
     strays: Sequence[str],
     ahead: Sequence[str],
     worst: Sequence[QueueFigure],
+    sample: Path | None,
 ) -> None:
     """The summary of a run, the most useful first, what went wrong last."""
     days = list(plan.days)
@@ -113,6 +115,8 @@ def print_run(  # noqa: PLR0913 - one argument a part of the summary
         )
     if done.is_published:
         out.print(f"\nPages:     {home.reports / 'index.html'}\nWarehouse: {home.published}")
+    if sample is not None:
+        out.print(f"To review: {sample}")
     _print_reasons(out, "Files that could not be read", [_hold(hold) for hold in unreadable])
     _print_reasons(out, "Loaded with a remark", [_hold(hold) for hold in remarked])
     _print_reasons(out, "Required feeds that did not land", [f"{feed} of {day}" for feed, day in missing])

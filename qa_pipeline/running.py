@@ -7,6 +7,7 @@ from qa_pipeline.config import load_config
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.instance import settle
 from qa_pipeline.progress import day_bar
+from qa_pipeline.review_sample import newest_sample
 from qa_pipeline.settings import Home
 from qa_pipeline.warehouse import working
 
@@ -36,6 +37,7 @@ def run_home(home: Home, *, start: date | None, end: date | None, force: bool) -
             missing = state.days_without(con, days=days)
             ahead = state.ahead_of_clock(con, home=home, today=datetime.now(UTC).date())
             worst = state.worst_defect_rates(con, limit=WORST_QUEUES) if done.is_published else []
+            sample = newest_sample(con, reports=home.reports) if done.is_published else None
     printing.print_run(
         printing.console(),
         home=home,
@@ -49,5 +51,6 @@ def run_home(home: Home, *, start: date | None, end: date | None, force: bool) -
         strays=[str(reason) for _, _, reason in landing.misplaced(home)],
         ahead=ahead,
         worst=worst,
+        sample=sample,
     )
     return not done.failures

@@ -41,7 +41,8 @@ class Ranking:
 
     Surest by the end of the interval that is nearer to good: by the estimate, those with the fewest items would lead.
     `shown` names the columns besides market, queue, estimate, interval and items, with their SQL. `days`: how long
-    before the newest period_end a row may end; `where`: which of these rows are meant.
+    before the newest period_end a row may end; `where`: which of these rows are meant. `order`: the SQL to order by where
+    figures have no interval.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Ranking:
     is_low_bad: bool
     days: int
     where: str = "true"
+    order: str | None = None
 
 
 RANKINGS = {
@@ -156,6 +158,26 @@ RANKINGS = {
         is_low_bad=False,
         days=27,
     ),
+    "review_plan": Ranking(
+        title="annotators by reviews to make next, most first",
+        metric="reviews",
+        period="day",
+        subject_kinds=("annotator",),
+        shown={"annotator": "subject", "pool": "pool", "of decisions": "pool_size"},
+        is_low_bad=False,
+        days=0,
+        order="estimate desc",
+    ),
+    "review_needs": Ranking(
+        title="queues furthest from the reviews that the wanted half width takes (28 days)",
+        metric="reviews_for_half_width",
+        period="trailing_28d",
+        subject_kinds=("rater_kind",),
+        shown={"missing": "cast(greatest(estimate - n_items, 0) as bigint)"},
+        is_low_bad=False,
+        days=0,
+        order="estimate - n_items desc",
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "
@@ -196,9 +218,10 @@ def worst_rows(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, Any]:
     ranking = RANKINGS.get(name)
     if ranking is None:
         return {}
-    surest = "ci_high" if ranking.is_low_bad else "ci_low desc"
+    surest = ranking.order or ("ci_high" if ranking.is_low_bad else "ci_low desc")
+    told = "estimate" if ranking.order else "ci_low"
     newest = (
-        "metric = $metric and period = $period and list_contains($kinds, subject_kind) and ci_low is not null "
+        f"metric = $metric and period = $period and list_contains($kinds, subject_kind) and {told} is not null "
         f"and market not in ('ALL', 'CROSS') and queue <> 'ALL' and {ranking.where}"
     )
     rows = con.execute(

@@ -19,8 +19,12 @@ from qa_pipeline.defs.tallies import LAYERS as TALLY_LAYERS
 from qa_pipeline.instance import pages_url
 from qa_pipeline.marts.build import MARTS
 from qa_pipeline.publishing import publish
+from qa_pipeline.restating import views_read
+from qa_pipeline.review_sample import COLUMNS, write_review_sample
+from qa_pipeline.warehouse import sql_file
 
 PAGES_KEY = dg.AssetKey(["reports", "pages"])
+SAMPLE_KEY = dg.AssetKey(["reports", "review_sample"])
 PUBLISHED_KEY = dg.AssetKey(["reports", "published_warehouse"])
 LANDING_CHECK = "landing_has_no_strays"
 
@@ -36,9 +40,17 @@ def _title(name: str) -> str:
     return "all markets" if name == "index.html" else name.removesuffix(".html").removeprefix("market-")
 
 
+def _sample_deps() -> list[dg.AssetKey]:
+    """What the picking of reviews reads, itself or through a view."""
+    text = sql_file("reports", "review_sample").text
+    views = views_read(text)
+    read = describing.tables_read("\n".join([text, *views.values()]))
+    return [dg.AssetKey(list(table)) for table in sorted(read) if ".".join(table) not in views]
+
+
 @dg.definitions
 def reports() -> dg.Definitions:
-    """The pages and the published warehouse."""
+    """The pages, the reviews to make next, and the published warehouse."""
 
     @dg.asset(
         key=PAGES_KEY,
@@ -74,10 +86,39 @@ def reports() -> dg.Definitions:
         )
 
     @dg.asset(
+        key=SAMPLE_KEY,
+        deps=_sample_deps(),
+        description="`reports/review_sample-<date>.csv`: the decisions of the newest date that reviewers get next, as "
+        "`marts.review_plan` has it, with the columns of feed reviews that are known beforehand. No annotator and no "
+        "label, so that whoever gets the file reviews blind.".replace("<", "&lt;"),
+        group_name=REPORTS_GROUP,
+        kinds={"duckdb", "csv"},
+        owners=OWNERS,
+        freshness_policy=FRESHNESS,
+        pool=WRITER_POOL,
+    )
+    def review_sample(warehouse: Warehouse) -> Iterator[Told]:
+        with warehouse.opened() as work:
+            sample = write_review_sample(work.con, reports=work.home.reports)
+        if sample is None:
+            yield dg.MaterializeResult(metadata={"reviews": 0, "why": "no production decisions have landed"})
+            return
+        yield dg.MaterializeResult(
+            metadata={
+                "reviews": sample.rows,
+                "decisions of": sample.plan_date.isoformat(),
+                "file": dg.MetadataValue.path(sample.path),
+                "download": dg.MetadataValue.url(f"{pages_url()}/{sample.path.name}"),
+                "columns": ", ".join(COLUMNS),
+            }
+        )
+
+    @dg.asset(
         key=PUBLISHED_KEY,
-        # The pages as well: a night is published whole or not at all.
+        # The pages and the sample as well: a night is published whole or not at all.
         deps=[
             PAGES_KEY,
+            SAMPLE_KEY,
             *(mart_key(name) for name in MARTS),
             *(node_key(node) for node in nodes_of(TALLY_LAYERS)),
             *(node_key(node) for node in nodes_of(FACT_LAYERS) if node.layer == "ops"),
@@ -126,4 +167,4 @@ def reports() -> dg.Definitions:
             ],
         )
 
-    return dg.Definitions(assets=[pages, published_warehouse])
+    return dg.Definitions(assets=[pages, review_sample, published_warehouse])

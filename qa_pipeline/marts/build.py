@@ -23,6 +23,8 @@ from qa_pipeline.marts import (
     lot_decisions,
     rater_pairs,
     rater_vitality,
+    review_needs,
+    review_plan,
     signals,
     vendor_funnel,
 )
@@ -51,6 +53,8 @@ MARTS: dict[str, Mart] = {
         signals.MART,
         drift.MART,
         lot_decisions.MART,
+        review_plan.MART,
+        review_needs.MART,
     )
 }
 WindowedFigures = list[tuple[Windows, list[Figures]]]
@@ -129,6 +133,15 @@ def _figures(
         "lot_decisions": lot_decisions.lot_decision_figures(
             con, sql_root=sql_root, config=config, windows=windows, vendor_windows=few
         ),
+        "review_plan": [
+            (
+                windows,
+                review_plan.plan_figures(con, sql_root=sql_root, windows=windows, config=config.quality.planning),
+            ),
+        ],
+        "review_needs": [
+            (few, review_needs.need_figures(con, sql_root=sql_root, windows=few, config=config.quality.planning)),
+        ],
     }
 
 

@@ -40,14 +40,16 @@ class ReviewPlan:
     inclusion_probability: FloatArray
 
 
-def shrunken_shares(defects: IntArray, reviewed: IntArray, *, queue: IntArray, prior_reviews: float) -> FloatArray:
+def shrunken_shares(
+    defects: IntArray | FloatArray, reviewed: IntArray | FloatArray, *, queue: IntArray, prior_reviews: float
+) -> FloatArray:
     """Defect shares of strata drawn towards their queue's, always strictly between 0 and 1, `[strata]`.
 
     The posterior mean under a beta prior that is worth `prior_reviews` reviews at the queue's share; the queue's own
     share is the posterior mean (D + 1/2) / (R + 1) under Jeffreys' prior, so that neither a stratum nor a queue without
     a defect so far counts as perfect (its standard deviation would be 0, and it would get its floor for ever). A queue
-    never reviewed is taken at 1/2, where the deviation is largest. `queue` `[strata]` numbers the queues from 0. Raises
-    ValueError unless `prior_reviews` is above 0.
+    never reviewed is taken at 1/2, where the deviation is largest. `queue` `[strata]` numbers the queues from 0.
+    Reviews made with unequal chances enter as effective numbers. Raises ValueError unless `prior_reviews` is above 0.
 
     >>> shares = shrunken_shares(np.array([0, 9]), np.array([10, 89]), queue=np.array([0, 0]), prior_reviews=20.0)
     >>> shares.round(4).tolist()
@@ -86,13 +88,16 @@ def neyman_allocation(population: IntArray, *, sd: FloatArray, floor: IntArray, 
     largest = sd.max(initial=0.0)
     least = largest * _LEAST_RELATIVE_SD if largest > 0 else 1.0
     weight = population.astype(np.float64) * np.maximum(sd, least)
-    n = _lowered_floors(np.minimum(np.maximum(floor, 1), population), spend)
-    if int(n.sum()) < spend and not np.any((n == 0) & (population > 0)):
+    lowest = np.minimum(np.maximum(floor, 1), population)
+    n = _lowered_floors(lowest, spend)
+    # What lowered floors leave over goes to those still below theirs.
+    most = lowest if int(lowest.sum()) > spend else population
+    if most is population and int(n.sum()) < spend:
         n = _at_least(_largest_scale(weight, n, population, spend), weight, n, population)
     # What is left are ties, or first reviews: less than one a stratum.
     while (left := spend - int(n.sum())) > 0:
-        order = np.lexsort((-population, -weight, -_priority(weight, n), n >= population))[:left]
-        n[order] += n[order] < population[order]
+        order = np.lexsort((-population, -weight, -_priority(weight, n), n >= most))[:left]
+        n[order] += n[order] < most[order]
     return n
 
 

@@ -55,7 +55,7 @@ def test_every_layer_of_every_feed_is_an_asset(specs: Sequence[dg.AssetSpec]) ->
         views = {f"{layer}/{name}" for name in VIEWS}
         assert files - views == {key for key in keys if key.startswith(f"{layer}/")}
     assert {f"marts/{mart}" for mart in MARTS} == {key for key in keys if key.startswith("marts/")}
-    assert {"reports/pages", "reports/published_warehouse"} <= keys
+    assert {"reports/pages", "reports/review_sample", "reports/published_warehouse"} <= keys
 
 
 def test_what_a_view_reads_is_upstream_of_its_readers(specs: Sequence[dg.AssetSpec]) -> None:
@@ -138,6 +138,8 @@ def test_lineage_is_what_the_sql_reads(loaded: dg.Definitions) -> None:
     assert parents("tallies", "unit_patterns") == {"facts/ratings", "facts/human_model"}
     assert parents("marts", "agreement") == {"tallies/unit_patterns", "tallies/rater_patterns"}
     assert parents("marts", "defect_rate") == {"tallies/review_counts"}
+    picked = {"marts/review_plan", "validated/valid_labels", "facts/rejected_labels"}
+    assert parents("reports", "review_sample") >= picked
     assert parents("reports", "published_warehouse") >= {"reports/pages", "marts/drift", "quarantine/quarantined_gold"}
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
@@ -106,6 +106,7 @@ def test_the_last_review_among_equals_is_not_given_to_a_third() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
+@example([(1, 0.0, 0), (2, 0.0, 2), (2, 0.0, 2), (4, 0.0, 2)], 6)
 @given(STRATA, st.integers(0, 60_000))
 def test_budget_floors_and_caps_hold(strata: list[tuple[int, float, int]], budget: int) -> None:
     """Stops a plan that over- or underspends, breaks a floor the budget reaches for, or asks for decisions that do not
