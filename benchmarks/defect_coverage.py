@@ -31,7 +31,7 @@ from qa_pipeline.stats.jackknife import (
 )
 from qa_pipeline.stats.proportions import effective_n, wilson
 from qa_pipeline.stats.selection_bounds import manski_bounds, narrowed_bounds
-from qa_pipeline.stats.severity import defects_per_thousand
+from qa_pipeline.stats.severity import severity_scores
 from qa_pipeline.stats.weighted_means import (
     WeightedSums,
     effective_units,
@@ -241,16 +241,12 @@ def _severity(setting: Setting, found: Population, counts: IntArray, *, runs: in
     clear = counts[:, ~found.is_defect]
     units = np.concatenate([*defects, clear], axis=1).astype(np.float64)
     weights = np.concatenate([np.repeat(found.weights[places], len(points)), found.weights[~found.is_defect]])
-    measured = defects_per_thousand(
-        units,
-        weight=units * weights,
-        squared_weight=units * weights**2,
-        severity_weights=np.concatenate([np.tile(points, len(places)), np.zeros(clear.shape[1])]),
-        largest_weight=np.full(len(units), weights.max()),
-        is_finite=True,
-    )
+    scores, scale = severity_scores(np.concatenate([np.tile(points, len(places)), np.zeros(clear.shape[1])]))
+    finite = sums(units, weights=weights, scores=scores, is_finite=True)
+    share = mean_interval(finite, largest_weight=np.full(len(units), weights.max()), is_finite=True)
+    measured = Interval(low=share.low * scale, high=share.high * scale)
     truth = float(sum(each @ points for each in sizes) / found.sizes.sum() * 1000)
-    return _held(setting, "severity-weighted per 1,000", runs, measured.interval, truth)
+    return _held(setting, "severity-weighted per 1,000", runs, measured, truth)
 
 
 def _severities(sizes: IntArray, drawn: IntArray, *, rng: np.random.Generator) -> IntArray:

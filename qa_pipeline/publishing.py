@@ -57,6 +57,7 @@ COLUMN_DESCRIPTIONS: dict[str, str] = {
     "lot": "batch_id of the decisions; another lot on every business date.",
     "place": "Rank of a defect among the random reviews of its lot by hash of the decision's id; 0 where none is.",
     "sort": "decision or review.",
+    "max_weight_ppm": "Largest 1/inclusion probability of the row, parts per million.",
     "rule_ids": "Rules that the row fails; see docs/rules.md.",
     "row_json": "The row as it was delivered.",
     "layer": "validated: a rule of its own partition; facts: a rule across dates.",

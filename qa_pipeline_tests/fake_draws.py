@@ -155,6 +155,7 @@ class Draws:
                     int(reviewed[place]),
                     0,
                     0,
+                    1_000_000,
                 )
             )
 

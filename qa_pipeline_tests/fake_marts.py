@@ -36,7 +36,7 @@ create table tallies.review_counts (
     business_date date, market varchar, queue varchar, replicate utinyint, target_kind varchar, rater_kind varchar,
     rater varchar, vendor varchar, site varchar, label varchar, verdict_label varchar, error_category varchar,
     severity varchar, sampling varchar, content_type varchar, guideline_version varchar, n bigint, weight_ppm bigint,
-    weight_sq_ppm bigint
+    weight_sq_ppm bigint, max_weight_ppm bigint
 );
 create table ops.ledger (
     feed varchar, business_date date, file_name varchar, sha256 varchar, bytes bigint, rows_landed bigint,

@@ -387,6 +387,26 @@ def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tupl
     return counts
 
 
+def expected_largest_weights(operation: Operation, *, restate_days: int) -> dict[tuple[str, ...], int]:
+    """(date of the decision, market, queue, target kind) -> the largest 1 / inclusion probability, in 1e-6."""
+    targets = {
+        (kind, row[f"{kind}_id"]): day
+        for (feed, day), rows in operation.rows.items()
+        for kind in ("label", "prediction")
+        if feed == f"{kind}s"
+        for row in rows
+        if row.get("stage", "production") == "production"
+    }
+    largest: dict[tuple[str, ...], int] = {}
+    for reviewed_on, _, row in _judgements(operation):
+        day = targets.get((row["target_kind"], row["target_id"]))
+        if day is not None and (reviewed_on - day).days <= restate_days:
+            key = (day.isoformat(), row["market"], row["queue"], row["target_kind"])
+            weight = round(1_000_000 / float(row["inclusion_probability"] or 1))
+            largest[key] = max(weight, largest.get(key, 0))
+    return largest
+
+
 def expected_gold(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
     """(date, market, queue, item, annotator, label, known answer, exposure) -> production decisions with one."""
     answers = [

@@ -54,16 +54,16 @@ TABLES = {
     "is_same BOOLEAN, n BIGINT",
     "tallies.outcome_counts": f"{_CELL}, replicate UTINYINT, rater_kind VARCHAR, rater VARCHAR, vendor VARCHAR, "
     "label VARCHAR, reference_label VARCHAR, reference_kind VARCHAR, sampling VARCHAR, content_type VARCHAR, "
-    "guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
+    "guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.score_hist": f"{_CELL}, model_version VARCHAR, label VARCHAR, bin INTEGER, n BIGINT, "
     "score_sum_ppm BIGINT, score_sq_sum_ppm BIGINT",
     "tallies.review_counts": f"{_CELL}, replicate UTINYINT, target_kind VARCHAR, rater_kind VARCHAR, rater VARCHAR, "
     "vendor VARCHAR, site VARCHAR, label VARCHAR, verdict_label VARCHAR, error_category VARCHAR, severity VARCHAR, "
     "sampling VARCHAR, content_type VARCHAR, guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, "
-    "weight_sq_ppm BIGINT",
+    "weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.reviewer_outcomes": f"{_CELL}, replicate UTINYINT, reviewer VARCHAR, target_kind VARCHAR, "
     "sampling VARCHAR, is_called BOOLEAN, found VARCHAR, arbitration_sampling VARCHAR, n BIGINT, weight_ppm BIGINT, "
-    "weight_sq_ppm BIGINT",
+    "weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.gold_counts": f"{_CELL}, replicate UTINYINT, item_id VARCHAR, rater VARCHAR, vendor VARCHAR, "
     "label VARCHAR, gold_label VARCHAR, exposure BIGINT, is_other_guideline BOOLEAN, n BIGINT, n_timed BIGINT, "
     "handle_ms BIGINT",
@@ -143,13 +143,18 @@ def empty_warehouse() -> duckdb.DuckDBPyConnection:
 
 
 def fill(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows into a tally; columns that they lack take their default."""
+    """Insert rows into a tally; columns that they lack take their default.
+
+    The largest weight of a row without one is that of all its units: squared weights over weights.
+    """
     names = [column.split(" ")[0] for column in TABLES[table].split(", ")]
     defaults = {name: DEFAULTS.get(name) for name in names}
     if isinstance(rows, pd.DataFrame):
         frame = rows.assign(**{name: value for name, value in defaults.items() if name not in rows})
     else:
         frame = pd.DataFrame([defaults | dict(row) for row in rows])
+    if "max_weight_ppm" in names and "max_weight_ppm" not in frame.dropna(axis=1, how="all"):
+        frame["max_weight_ppm"] = frame["weight_sq_ppm"] * 1_000_000 // frame["weight_ppm"]
     con.register("frame", frame)
     con.execute(f"insert into {table} by name from frame")
     con.unregister("frame")

@@ -41,8 +41,8 @@ class Ranking:
 
     Surest by the end of the interval that is nearer to good: by the estimate, those with the fewest items would lead.
     `shown` names the columns besides market, queue, estimate, interval and items, with their SQL. `days`: how long
-    before the newest period_end a row may end; `where`: which of these rows are meant. `order`: the SQL to order by where
-    figures have no interval.
+    before the newest period_end a row may end; `where`: which of these rows are meant. `order`: the SQL to order by
+    where figures have no interval.
     """
 
     title: str
@@ -110,6 +110,15 @@ RANKINGS = {
         subject_kinds=("vendor",),
         shown={"vendor": "subject"},
         is_low_bad=False,
+        days=0,
+    ),
+    "qa_accuracy": Ranking(
+        title="QA's sensitivity by kind of decision, surest low first (28 days)",
+        metric="qa_sensitivity",
+        period="trailing_28d",
+        subject_kinds=("target_kind",),
+        shown={"kind": "subject"},
+        is_low_bad=True,
         days=0,
     ),
     "calibration": Ranking(

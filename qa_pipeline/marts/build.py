@@ -21,6 +21,7 @@ from qa_pipeline.marts import (
     drift,
     habits,
     lot_decisions,
+    qa_accuracy,
     rater_pairs,
     rater_vitality,
     review_needs,
@@ -51,6 +52,7 @@ MARTS: dict[str, Mart] = {
         vendor_funnel.MART,
         control_chart.MART,
         signals.MART,
+        qa_accuracy.MART,
         drift.MART,
         lot_decisions.MART,
         review_plan.MART,
@@ -104,6 +106,7 @@ def _figures(
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
     units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
     control = control_chart.control_figures(con, sql_root=sql_root, config=config, windows=windows)
+    verdicts = qa_accuracy.read_verdicts(con, sql_root=sql_root)
     return {
         "agreement": [(windows, agreement.agreement_figures(units, config=config, windows=windows))],
         "agreement_change": agreement_change.change_figures(
@@ -122,7 +125,15 @@ def _figures(
         "anchoring": habits.anchoring_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "calibration": calibration.calibration_figures(units, config=config),
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
-        "defect_rate": defect_rate.defect_rate_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
+        "defect_rate": defect_rate.defect_rate_figures(
+            con,
+            sql_root=sql_root,
+            windows=windows,
+            few=few,
+            severity_weights=config.quality.severity_weights,
+            verdicts=verdicts,
+        ),
+        "qa_accuracy": qa_accuracy.qa_figures(verdicts, windows=windows, reviewer_windows=few),
         "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(con, sql_root=sql_root, windows=few))],
         "control_chart": control.chart,
         "signals": control.signals,

@@ -11,10 +11,10 @@ import numpy as np
 
 from qa_pipeline.marts.cells import RollUp, group_by, roll_ups, summed
 from qa_pipeline.marts.defect_rate import REFERENCE_KIND
-from qa_pipeline.marts.rates import PER_UNIT, Subject
+from qa_pipeline.marts.rates import Subject
 from qa_pipeline.marts.reading import Codes, Table, coded
 from qa_pipeline.marts.records import WILSON, WILSON_EFFECTIVE, constant
-from qa_pipeline.marts.sampling_plans import largest_weights
+from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
 from qa_pipeline.marts.subjects import annotators, few_subjects
 from qa_pipeline.stats.jackknife import FloatArray, IntArray, Interval, divide
 from qa_pipeline.stats.proportions import effective_n

@@ -1,55 +1,108 @@
 """`marts.defect_rate`: the share of randomly reviewed decisions with a defect, by severity and error category.
 
-What a defect is belongs here; the intervals are `rates`.
+What a defect is and what it counts belongs here; the intervals are `rates`, the correction for QA's own errors
+`corrected_defects`.
 """
 
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from qa_pipeline.contracts import ERROR_CATEGORIES, SEVERITIES
+from qa_pipeline.marts.corrected_defects import corrected_figures
 from qa_pipeline.marts.mart import Headline, Mart, Source
-from qa_pipeline.marts.rates import RateRules, rate_figures
-from qa_pipeline.marts.reading import read_table
+from qa_pipeline.marts.rates import RateRules, Score, Subject, rate_figures, share
+from qa_pipeline.marts.reading import Table, read_table
 from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import subject_lots
+from qa_pipeline.marts.subjects import annotators, few_subjects, slices
+from qa_pipeline.quality_config import SeverityWeights
+from qa_pipeline.stats.severity import severity_scores
 from qa_pipeline.stats.windows import Windows
 
 REFERENCE_KIND = "qa"
 _COMMENT = (
     "Share of reviewed decisions with a defect (error_category other than none), on the date of the decision judged. "
     "Random samples alone: targeted reviews and reviews of appeals never enter. defect_rate_<severity> and "
-    "defect_rate_<error category> count defects of that sort among the same reviews. subject_kind: rater_kind (human, "
-    "model), vendor, model_version (model@version), annotator. Market or queue ALL weights every review by 1 / "
-    "inclusion probability, so it speaks of all decisions. n_items and n_ratings are reviews. Annotators have the "
-    "periods week, all and the newest trailing_28d only. Intervals: Wilson on the effective number of the rate itself, "
-    "no shorter than exact bounds for few events, corrected for the share of decisions that was reviewed (where all "
-    "were, the rate is exact and the interval that of the process behind it); where weights differ also no shorter "
-    "than the jackknife (100 reviews or more, 10 of the rarer outcome, in 8 replicates)."
+    "defect_rate_<error category> count defects of that sort among the same reviews. defects_per_1000_weighted: "
+    "defects per 1,000 decisions, each counted by the weight of its severity in quality.toml. subject_kind: "
+    "rater_kind (human, model), vendor, model_version (model@version), annotator; of people also site, content_type, "
+    "label (the one that was decided) and guideline_version, of models model_content_type and model_label. Market or "
+    "queue ALL weights every review by 1 / inclusion probability, so it speaks of all decisions. n_items and "
+    "n_ratings are reviews. rater_kind, vendor and model_version have all periods, the others week, all and the "
+    "newest trailing_28d only. Intervals: Wilson on the effective number of the rate itself, no shorter than exact "
+    "bounds for few events, corrected for the share of decisions that was reviewed (where all were, the rate is exact "
+    "and the interval that of the process behind it); where weights differ also no shorter than the jackknife (100 "
+    "reviews or more, 10 of the rarer outcome, in 8 replicates). defect_rate_corrected (rater_kind, vendor, "
+    "model_version): the defect rate less what QA's own errors make of it (Rogan and Gladen 1978), by QA's "
+    "sensitivity and specificity in the same market and queue or roll-up, on labels for people and on predictions for "
+    "models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict on a decision "
+    "of the period's last days may be dated after it: QA is supposed to err then as it did in those 28 days."
 )
 MART = Mart(
     name="defect_rate",
     comment=_COMMENT,
-    queries=("defect_reviews",),
+    queries=("defect_reviews", "defect_slices", "qa_verdicts"),
     headline=Headline("rater_kind", "human", "defect_rate", REFERENCE_KIND),
     source=Source("review_counts", "sampling = 'random'"),
 )
 
 
 def defect_rate_figures(
-    con: duckdb.DuckDBPyConnection, *, sql_root: Path, windows: Windows, annotator_windows: Windows
+    con: duckdb.DuckDBPyConnection,
+    *,
+    sql_root: Path,
+    windows: Windows,
+    few: Windows,
+    severity_weights: SeverityWeights,
+    verdicts: Table,
 ) -> list[tuple[Windows, list[Figures]]]:
-    """Figures of marts.defect_rate from `tallies.review_counts`, with the windows that they index."""
-    table = read_table(con, sql_root=sql_root, name="defect_reviews", parameters={})
+    """Figures of marts.defect_rate from `tallies.review_counts`, with the windows that they index.
+
+    `few` are the windows of subjects as many as annotators; `verdicts` are those of `qa_accuracy.read_verdicts`. The
+    tally is read twice: with sites and labels in the keys of annotators there would be many more of them.
+    """
+    raters = read_table(con, sql_root=sql_root, name="defect_reviews", parameters={})
+    sliced = read_table(con, sql_root=sql_root, name="defect_slices", parameters={})
+    few_raters = few_subjects(raters)
+    return [
+        (windows, _rates(raters, windows, few_raters, severity_weights)),
+        (windows, corrected_figures(_process_rates(raters, windows, few_raters), windows=windows, verdicts=verdicts)),
+        (few, _rates(raters, few, annotators(raters), severity_weights)),
+        (few, _rates(sliced, few, slices(sliced), severity_weights)),
+    ]
+
+
+def _rates(
+    table: Table, windows: Windows, subjects: tuple[Subject, ...], severity_weights: SeverityWeights
+) -> list[Figures]:
     category, severity = table.texts["error_category"], table.texts["severity"]
     is_defect = ~category.equal("none")
     events = {"defect_rate": is_defect}
     events |= {f"defect_rate_{name}": is_defect & severity.equal(name) for name in SEVERITIES}
     events |= {f"defect_rate_{name}": category.equal(name) for name in ERROR_CATEGORIES if name != "none"}
+    scores = {metric: share(is_event) for metric, is_event in events.items()}
+    scores["defects_per_1000_weighted"] = _severity_score(table, severity_weights)
     rules = RateRules(
-        events=events, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True, is_finite=True
+        scores=scores, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True, is_finite=True
     )
-    return [
-        (over, rate_figures(table, windows=over, subjects=subjects, rules=rules))
-        for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows)
-    ]
+    return rate_figures(table, windows=windows, subjects=subjects, rules=rules)
+
+
+def _severity_score(table: Table, severity_weights: SeverityWeights) -> Score:
+    scores, scale = severity_scores(np.array([0.0, *(getattr(severity_weights, name) for name in SEVERITIES)]))
+    is_defect = ~table.texts["error_category"].equal("none")
+    of_severity = [is_defect & table.texts["severity"].equal(name) for name in SEVERITIES]
+    values = sum((chosen * score for chosen, score in zip(of_severity, scores[1:], strict=True)), np.zeros(table.keys))
+    return Score(values=values, scale=scale)
+
+
+def _process_rates(table: Table, windows: Windows, subjects: tuple[Subject, ...]) -> list[Figures]:
+    """Defect rates with the interval of the process behind them."""
+    rules = RateRules(
+        scores={"defect_rate": share(~table.texts["error_category"].equal("none"))},
+        references=(constant(REFERENCE_KIND, table.keys),),
+        prefers_wilson=True,
+        is_finite=False,
+    )
+    return rate_figures(table, windows=windows, subjects=subjects, rules=rules)

@@ -13,7 +13,7 @@ from qa_pipeline.contracts import REPLICATES
 from qa_pipeline.marts.cells import BLOCK_ELEMENTS, RollUp, blocks, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.differences import difference
 from qa_pipeline.marts.mart import Headline, Mart, Source
-from qa_pipeline.marts.rates import RateRules, Subject, rate_figures
+from qa_pipeline.marts.rates import RateRules, Subject, rate_figures, share
 from qa_pipeline.marts.reading import Table, read_table
 from qa_pipeline.marts.records import DIFFERENCE, JACKKNIFE, NO_METHOD, NO_REASON, REASONS, Figures, constant
 from qa_pipeline.marts.subjects import subject_lots
@@ -66,14 +66,14 @@ def consistency_figures(
 ) -> list[tuple[Windows, list[Figures]]]:
     """Figures of marts.self_consistency from `tallies.repeat_counts`, with the windows that they index."""
     table = read_table(con, sql_root=sql_root, name="repeated_decisions", parameters={})
-    is_event = table.texts["outcome"].equal("same")
+    score = share(table.texts["outcome"].equal("same"))
     references = (constant("", table.keys),)
     lots = []
     for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows):
         figures: list[Figures] = []
         for subject in subjects:
             rules = RateRules(
-                {"self_consistency": is_event}, references, prefers_wilson=_is_one_person(subject), is_finite=False
+                {"self_consistency": score}, references, prefers_wilson=_is_one_person(subject), is_finite=False
             )
             figures += _given(rate_figures(table, windows=over, subjects=(subject,), rules=rules), subject)
         lots.append((over, figures))
@@ -85,14 +85,14 @@ def anchoring_figures(
 ) -> list[tuple[Windows, list[Figures]]]:
     """Figures of marts.anchoring from `tallies.suggestion_counts`, with the windows that they index."""
     table = read_table(con, sql_root=sql_root, name="suggested_decisions", parameters={})
-    is_event = table.texts["outcome"].equal("same")
+    score = share(table.texts["outcome"].equal("same"))
     references = (table.texts["suggestion"],)
     lots = []
     for over, subjects in subject_lots(table, windows=windows, annotator_windows=annotator_windows):
         figures: list[Figures] = []
         for subject in subjects:
             is_one = _is_one_person(subject)
-            rules = RateRules({"suggestion_agreement": is_event}, references, prefers_wilson=is_one, is_finite=False)
+            rules = RateRules({"suggestion_agreement": score}, references, prefers_wilson=is_one, is_finite=False)
             rates = rate_figures(table, windows=over, subjects=(subject,), rules=rules)
             figures += _given(rates, subject)
             # Rates of a subject are one lot for each roll-up, in the order of the roll-ups.

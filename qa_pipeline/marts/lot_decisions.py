@@ -20,7 +20,6 @@ from qa_pipeline.marts.lot_acceptance import (
     lots_of,
 )
 from qa_pipeline.marts.mart import Headline, Mart, Source
-from qa_pipeline.marts.rates import PER_UNIT
 from qa_pipeline.marts.reading import Codes, Table, coded, read_table
 from qa_pipeline.marts.records import (
     NO_METHOD,
@@ -32,7 +31,7 @@ from qa_pipeline.marts.records import (
     Figures,
     constant,
 )
-from qa_pipeline.marts.sampling_plans import largest_weights
+from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
 from qa_pipeline.quality_config import AcceptanceConfig
 from qa_pipeline.stats.acceptance import TextArray
 from qa_pipeline.stats.acceptance_risk import error_consequences, quality_at

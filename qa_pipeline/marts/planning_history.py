@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.marts.cells import Groups
-from qa_pipeline.marts.rates import PER_UNIT
 from qa_pipeline.marts.reading import Table, read_table
+from qa_pipeline.marts.sampling_plans import PER_UNIT
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 from qa_pipeline.stats.proportions import effective_n
 from qa_pipeline.stats.windows import TRAILING_DAYS

@@ -1,13 +1,14 @@
-"""Rates of events among judged decisions, weighted by inclusion probability: what accuracy and defect rate share.
+"""Mean scores of judged decisions, weighted by inclusion probability: what accuracy and defect rate share.
 
 A rate is Hajek's: weighted events over weighted decisions, the weight of a decision being 1 / inclusion probability (J.
-Hajek 1971, in Foundations of Statistical Inference). Roll-ups add the weights up, so they speak of the population that
-the samples were drawn from. The interval is that of `stats.weighted_means`; where weights differ the jackknife, which
-knows that decisions on one item go together, widens it. Which decisions and events are counted belongs to the caller.
+Hajek 1971, in Foundations of Statistical Inference); the mean of a score between 0 and 1 likewise. Roll-ups add the
+weights up, so they speak of the population that the samples were drawn from. The interval is that of
+`stats.weighted_means`; where weights differ the jackknife, which knows that decisions on one item go together, widens
+it. Which decisions are counted, and how they score, belongs to the caller.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from qa_pipeline.marts.records import (
     Figures,
     constant,
 )
-from qa_pipeline.marts.sampling_plans import largest_weights
+from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
 from qa_pipeline.stats.jackknife import (
     MIN_EVENTS,
     MIN_UNITS,
@@ -41,8 +42,6 @@ from qa_pipeline.stats.weighted_means import WeightedSums, finite_interval, mean
 from qa_pipeline.stats.windows import Windows
 
 MEASURES = ("unit_count", "weight", "weight_squared")
-# Tallies hold weights and their squares in 1e-6.
-PER_UNIT = 1e6
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,41 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Score:
+    """What a metric is the mean of, per key: `values` `[keys]` from 0 to 1, and what a score of 1 counts.
+
+    The figure is the mean times `scale`. What scores above 0 is an event.
+    """
+
+    values: FloatArray
+    scale: float
+
+    def take(self, keys: IntArray) -> "Score":
+        """The scores of some keys."""
+        return Score(values=self.values[keys], scale=self.scale)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether every score is 0 or 1, and so its own square."""
+        return bool(np.all((self.values == 0) | (self.values == 1)))
+
+
+def share(is_event: BoolArray) -> Score:
+    """The score whose mean is the share of events."""
+    return Score(values=is_event.astype(np.float64), scale=1.0)
+
+
+@dataclass(frozen=True)
 class RateRules:
     """What is counted, per key of the table, and how intervals are made.
 
-    `events` `[keys]` by metric says which keys are events. `references` are the ways to name what a key was judged by;
+    `scores` are what each metric is the mean of. `references` are the ways to name what a key was judged by;
     every key counts once for each. `prefers_wilson`: no jackknife where the weights of a cell are all equal, as in a
     simple random sample. `is_finite`: every weight is 1 / the chance of a random review, so that a figure is about the
     very decisions of its period.
     """
 
-    events: dict[str, BoolArray]
+    scores: dict[str, Score]
     references: tuple[Codes, ...]
     prefers_wilson: bool
     is_finite: bool
@@ -74,7 +98,7 @@ class RateRules:
 class _Counts:
     """What is counted about one sort of subject, in parts: keys that no figure tells apart are one part.
 
-    `keys` are those of the table that count, `parts` groups them. `texts` and `events` are per part, `totals` are
+    `keys` are those of the table that count, `parts` groups them. `texts` and `scores` are per part, `totals` are
     MEASURES per window and part, `[W, parts]`; `largest` are the largest weights `[W, plans]` and `plans` `[parts]`
     says which are a part's.
     """
@@ -85,7 +109,7 @@ class _Counts:
     parts: Groups
     texts: dict[str, Codes]
     references: tuple[Codes, ...]
-    events: dict[str, BoolArray]
+    scores: dict[str, Score]
     totals: dict[str, FloatArray]
     largest: FloatArray
     plans: IntArray
@@ -104,9 +128,9 @@ class _Grid:
         """A measure per window and cell, `[W, cells]`."""
         return self.cells.sum(self.counts.totals[name][:, self.parts])
 
-    def total_events(self, name: str, metric: str) -> FloatArray:
-        """A measure of the events of a metric per window and cell, `[W, cells]`."""
-        return self.cells.sum((self.counts.totals[name] * self.counts.events[metric])[:, self.parts])
+    def total_times(self, name: str, factor: FloatArray) -> FloatArray:
+        """A measure times a factor `[parts]` per window and cell, `[W, cells]`."""
+        return self.cells.sum((self.counts.totals[name] * factor)[:, self.parts])
 
     def largest_weight(self) -> FloatArray:
         """The largest weight of the plans that a cell is made up of, per window and cell, `[W, cells]`."""
@@ -118,9 +142,9 @@ class _Grid:
 def rate_figures(table: Table, *, windows: Windows, subjects: tuple[Subject, ...], rules: RateRules) -> list[Figures]:
     """Figures of every metric for each market x queue, subject and reference, and their roll-ups.
 
-    `table` has the texts market, queue and rater_kind, a replicate, and MEASURES. n_items and n_ratings are
-    judged decisions: an item that several raters decided counts once for each of them. A plan of sampling is a market x
-    queue, kind of rater and reference.
+    `table` has the texts market, queue and rater_kind, a replicate, MEASURES and largest_weight. n_items and n_ratings
+    are judged decisions: an item that several raters decided counts once for each of them. A plan of sampling is a
+    market x queue, kind of rater and reference.
     """
     if not table.keys:
         return []
@@ -155,8 +179,9 @@ def _counts(
     keys = np.flatnonzero(subject.keys)
     codes = (table.texts["market"], table.texts["queue"], subject.name, *rules.references)
     sorts = np.zeros(table.keys, dtype=np.int64)
-    for is_event in rules.events.values():
-        sorts = sorts * 2 + is_event
+    for score in rules.scores.values():
+        levels, level = np.unique(score.values, return_inverse=True)
+        sorts = sorts * len(levels) + level
     parts = group_by(*(each.values[keys] for each in codes), sorts[keys])
     first = keys[parts.order[parts.starts]]
     return _Counts(
@@ -170,7 +195,7 @@ def _counts(
             "subject": subject.name.take(first),
         },
         references=tuple(reference.take(first) for reference in rules.references),
-        events={metric: is_event[first] for metric, is_event in rules.events.items()},
+        scores={metric: score.take(first) for metric, score in rules.scores.items()},
         totals={name: windows.sums(parts.sum(values[:, keys])) for name, values in daily.items()},
         largest=largest,
         plans=plans[first],
@@ -198,12 +223,9 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
     largest = grid.largest_weight()[window, cell]
     is_equal = effective_n(n, weight, squared) == n
     texts = {name: codes.take(cell) for name, codes in grid.texts.items()}
-    for metric in grid.counts.events:
-        events = grid.total_events("unit_count", metric)[window, cell]
-        value = grid.total_events("weight", metric)[window, cell] / PER_UNIT
-        events_squared = grid.total_events("weight_squared", metric)[window, cell] / PER_UNIT
-        process = _sums(n, weight, value, squared, events_squared)
-        finite = _sums(n, weight, value, np.maximum(squared - weight, 0), np.maximum(events_squared - value, 0))
+    for metric, score in grid.counts.scores.items():
+        events = grid.total_times("unit_count", (score.values > 0).astype(np.float64))[window, cell]
+        process, finite = _sums(grid, score, window=window, cell=cell, units=n, weight=weight, squared=squared)
         chosen = mean_interval(process, largest_weight=largest, is_finite=False)
         if rules.is_finite:
             # Where every decision was reviewed the rate is exact; the interval of the process that made it remains.
@@ -225,9 +247,9 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
             window=window,
             texts=texts | {"metric": constant(metric, len(window))},
             method=np.where(speaks, JACKKNIFE, np.where(is_equal, WILSON, WILSON_EFFECTIVE)),
-            estimate=process.mean,
-            low=both.low,
-            high=both.high,
+            estimate=process.mean * score.scale,
+            low=both.low * score.scale,
+            high=both.high * score.scale,
             n_items=n,
             n_ratings=n,
             reason=np.full(len(window), NO_REASON),
@@ -235,17 +257,41 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
 
 
 def _sums(
-    units: FloatArray, weight: FloatArray, value: FloatArray, spread: FloatArray, spread_events: FloatArray
-) -> WeightedSums:
-    """Sums of decisions that are events (score 1) or not (0)."""
-    return WeightedSums(
+    grid: _Grid,
+    score: Score,
+    *,
+    window: IntArray,
+    cell: IntArray,
+    units: FloatArray,
+    weight: FloatArray,
+    squared: FloatArray,
+) -> tuple[WeightedSums, WeightedSums]:
+    """Sums of the scores of pairs of window and cell: as of a process, and as of the finite number of decisions."""
+
+    def times(name: str, factor: FloatArray) -> FloatArray:
+        total: FloatArray = grid.total_times(name, factor)[window, cell] / PER_UNIT
+        return total
+
+    value, spread_value = times("weight", score.values), times("weight_squared", score.values)
+    value_square, spread_square = value, spread_value
+    if not score.is_share:
+        squares = np.square(score.values)
+        value_square, spread_square = times("weight", squares), times("weight_squared", squares)
+    process = WeightedSums(
         units=units,
         weight=weight,
         value=value,
-        spread=spread,
-        spread_value=spread_events,
-        spread_square=spread_events,
+        spread=squared,
+        spread_value=spread_value,
+        spread_square=spread_square,
     )
+    finite = replace(
+        process,
+        spread=np.maximum(squared - weight, 0),
+        spread_value=np.maximum(spread_value - value, 0),
+        spread_square=np.maximum(spread_square - value_square, 0),
+    )
+    return process, finite
 
 
 def _jackknife(grid: _Grid, metric: str, *, window: IntArray, cell: IntArray, may: BoolArray) -> Interval:
@@ -277,17 +323,17 @@ def _block(grid: _Grid, metric: str, *, cells: IntArray, window: IntArray, cell:
     part = counts.parts.group[members]
     rows = counts.rows.of_keys(counts.keys[members])
     column = column_of_part[part][rows.key]
-    is_event = counts.events[metric][part][rows.key]
+    score = counts.scores[metric].values[part][rows.key]
 
     def sums(weights: FloatArray) -> FloatArray:
         daily = rows.by_replicate(weights, column=column, shape=(windows.slots, len(cells)))
         return windows.pair_sums(daily, window=window, column=place[cell])
 
     n, weight = rows.numbers["unit_count"], rows.numbers["weight"]
-    units, events = sums(n), sums(n * is_event)
+    units, events = sums(n), sums(n * (score > 0))
     rarer, spread = rarer_outcome(events, units - events)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rates = leave_one_out(sums(weight * is_event)) / leave_one_out(sums(weight))
+        rates = leave_one_out(sums(weight * score)) / leave_one_out(sums(weight))
     found = interval(rates, transform="logit")
     speaks = may_speak(units.sum(axis=0), rarer, spread) & found.is_given
     return Interval(low=np.where(speaks, found.low, np.nan), high=np.where(speaks, found.high, np.nan))

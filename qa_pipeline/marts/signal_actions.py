@@ -12,8 +12,8 @@ import numpy as np
 from qa_pipeline.marts.cells import ALL, Rows
 from qa_pipeline.marts.control_series import Series
 from qa_pipeline.marts.control_tests import RULES, Control
-from qa_pipeline.marts.rates import PER_UNIT
 from qa_pipeline.marts.reading import Table
+from qa_pipeline.marts.sampling_plans import PER_UNIT
 from qa_pipeline.stats.jackknife import FloatArray, IntArray
 
 # More names than this are a list, not an action.

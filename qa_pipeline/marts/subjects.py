@@ -1,4 +1,4 @@
-"""Whom rates are about: rater kinds, vendors and model versions, and annotators.
+"""Whom rates are about: rater kinds, vendors and model versions, annotators, and slices such as sites or labels.
 
 How a tally's rater columns become subjects belongs here; what is counted about them does not.
 """
@@ -30,6 +30,12 @@ def annotators(table: Table) -> tuple[Subject, ...]:
     """Annotators: so many that only weeks, all dates and the newest trailing 28 days are kept."""
     kind, rater, _ = _raters(table)
     return (Subject(kind="annotator", keys=kind.equal("human"), name=rater),)
+
+
+def slices(table: Table) -> tuple[Subject, ...]:
+    """The sorts of subject that the query itself tells apart by its columns subject_kind and subject."""
+    kind = table.texts["subject_kind"]
+    return tuple(Subject(kind=name, keys=kind.equal(name), name=table.texts["subject"]) for name in kind.names)
 
 
 def _raters(table: Table) -> tuple[Codes, Codes, Codes]:

@@ -11,10 +11,10 @@ import numpy as np
 
 from qa_pipeline.marts.cells import Groups, RollUp, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.mart import Headline, Mart, Source
-from qa_pipeline.marts.rates import MEASURES, PER_UNIT, RateRules, Subject, rate_figures
+from qa_pipeline.marts.rates import MEASURES, RateRules, Subject, rate_figures, share
 from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import NO_REASON, REASONS, WILSON_EFFECTIVE, Figures, constant
-from qa_pipeline.marts.sampling_plans import largest_weights
+from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
 from qa_pipeline.stats.funnel import (
     MIN_DISPERSED,
     MIN_REVIEWS,
@@ -94,7 +94,7 @@ def vendor_funnel_figures(con: duckdb.DuckDBPyConnection, *, sql_root: Path, win
     is_defect = ~table.texts["error_category"].equal("none")
     pairs = _pairs(table, windows, keys=np.flatnonzero(is_vendor), is_defect=is_defect)
     rules = RateRules(
-        events={METRIC: is_defect},
+        scores={METRIC: share(is_defect)},
         references=(constant(REFERENCE_KIND, table.keys),),
         prefers_wilson=True,
         is_finite=True,

@@ -105,6 +105,17 @@ def summary_windows(dates: DateArray) -> Windows:
     return _assemble(days, {"week": (mondays, mondays + 6), "trailing_28d": (newest - length, newest)})
 
 
+def lookback_windows(windows: Windows) -> Windows:
+    """Windows that sum, in place of each of `windows`, the TRAILING_DAYS days up to its end, whatever its length.
+
+    The window of all dates stays what it is. The windows keep their order and period; their dates are those summed.
+    """
+    is_all = windows.period == PERIODS.index("all")
+    start = np.where(is_all, windows.start, windows.end - np.timedelta64(TRAILING_DAYS - 1, "D"))
+    last = windows.end[is_all].max()
+    return _of_spans(windows.period, start=start, end=windows.end, first=windows.slot_starts[0], last=last)
+
+
 def around_windows(sessions: DateArray, *, first: np.datetime64, last: np.datetime64) -> tuple[Windows, ...]:
     """Windows of each of `sessions`, of the SESSION_DAYS before it and of those after it, over the same slots.
 
@@ -161,6 +172,12 @@ def _assemble(days: DateArray, spans: dict[str, tuple[DateArray, DateArray]]) ->
     period = np.concatenate([np.full(len(span[0]), PERIODS.index(name)) for name, span in ordered.items()])
     start = np.concatenate([span[0] for span in ordered.values()])
     end = np.concatenate([span[1] for span in ordered.values()])
+    return _of_spans(period.astype(np.int64), start=start, end=end, first=first, last=last)
+
+
+def _of_spans(
+    period: IntArray, *, start: DateArray, end: DateArray, first: np.datetime64, last: np.datetime64
+) -> Windows:
     after = last + np.timedelta64(1, "D")
     bounds = [
         np.clip(edge, first, after)
@@ -170,7 +187,7 @@ def _assemble(days: DateArray, spans: dict[str, tuple[DateArray, DateArray]]) ->
     slot_starts = slot_starts[slot_starts < after]
     edges = [np.searchsorted(slot_starts, bound) for bound in bounds]
     return Windows(
-        period=period.astype(np.int64),
+        period=period,
         start=start,
         end=end,
         slot_starts=slot_starts,

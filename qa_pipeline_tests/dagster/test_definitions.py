@@ -137,7 +137,7 @@ def test_lineage_is_what_the_sql_reads(loaded: dg.Definitions) -> None:
     assert parents("facts", "rejected_labels") >= {"validated/valid_labels", "validated/valid_roster"}
     assert parents("tallies", "unit_patterns") == {"facts/ratings", "facts/human_model"}
     assert parents("marts", "agreement") == {"tallies/unit_patterns", "tallies/rater_patterns"}
-    assert parents("marts", "defect_rate") == {"tallies/review_counts"}
+    assert parents("marts", "defect_rate") == {"tallies/review_counts", "tallies/reviewer_outcomes"}
     picked = {"marts/review_plan", "validated/valid_labels", "facts/rejected_labels"}
     assert parents("reports", "review_sample") >= picked
     assert parents("reports", "published_warehouse") >= {"reports/pages", "marts/drift", "quarantine/quarantined_gold"}

@@ -21,6 +21,7 @@ from qa_pipeline_tests.random_operation import (
     Operation,
     expected_annotators,
     expected_gold,
+    expected_largest_weights,
     expected_lots,
     expected_outcomes,
     expected_pairs,
@@ -100,7 +101,7 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     for name, columns, place, expected in (
         ("gold_counts", (0, 1, 2, 4, 5, 7, 8, 9), -3, expected_gold),
         ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 9), -3, expected_lots),
-        ("reviewer_outcomes", (0, 1, 2, 4, 5, 7, 8), -3, expected_verdicts),
+        ("reviewer_outcomes", (0, 1, 2, 4, 5, 7, 8), -4, expected_verdicts),
         ("annotator_label_counts", (0, 1, 2, 4, 5, 6), -1, expected_annotators),
     ):
         counted = Counter()
@@ -110,14 +111,19 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
         assert counted == expected(operation, restate_days=restate_days), name
     outcomes: Counter[tuple[str, ...]] = Counter()
     for row in tables["tallies.outcome_counts"]:
-        day, market, queue, _, _, rater, _, label, reference, kind, sampling, _, _, n, _, _ = row
+        day, market, queue, _, _, rater, _, label, reference, kind, sampling, _, _, n, *_ = row
         key = (str(day), str(market), str(queue), str(rater), str(label), str(reference), str(kind), str(sampling))
         outcomes[key] += int(str(n))
     assert outcomes == expected_outcomes(operation, restate_days=restate_days)
     reviews: Counter[tuple[str, ...]] = Counter()
-    for day, market, queue, _, kind, _, rater, _, _, _, _, category, *_, n, _, _ in tables["tallies.review_counts"]:
+    largest: dict[tuple[str, ...], int] = {}
+    for row in tables["tallies.review_counts"]:
+        day, market, queue, _, kind, _, rater, _, _, _, _, category, *_, n, _, _, most = row
         reviews[str(day), str(market), str(queue), str(kind), str(rater), str(category)] += int(str(n))
+        plan = (str(day), str(market), str(queue), str(kind))
+        largest[plan] = max(int(str(most)), largest.get(plan, 0))
     assert reviews == expected_reviews(operation, restate_days=restate_days)
+    assert largest == expected_largest_weights(operation, restate_days=restate_days)
 
 
 def test_a_changed_file_moves_what_it_touched_and_a_removed_one_leaves_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from qa_pipeline.marts.build import build_marts
+from qa_pipeline.quality_config import QualityConfig, SeverityWeights
 from qa_pipeline.stats.jackknife import T_975_DF19
 from qa_pipeline.stats.proportions import wilson
 from qa_pipeline.stats.weighted_means import mean_interval, sums_of_classes
@@ -150,6 +151,8 @@ def test_subjects_are_annotators_vendors_model_versions_and_kinds() -> None:
     assert {key: n for key, n in found.items() if key[0] == "ALL"} == {
         ("ALL", "annotator", "a1"): 10,
         ("ALL", "annotator", "a2"): 5,
+        ("ALL", "label", "yes"): 15,
+        ("ALL", "model_label", "yes"): 2,
         ("ALL", "model_version", "m@2"): 2,
         ("ALL", "rater_kind", "human"): 15,
         ("ALL", "rater_kind", "model"): 2,
@@ -241,6 +244,7 @@ def test_defects_by_severity_and_category() -> None:
     assert {metric: row.estimate for metric, row in by(rows, "metric").items()} == pytest.approx(
         {
             "defect_rate": 0.2,
+            "defect_rate_corrected": np.nan,
             "defect_rate_critical": 0.06,
             "defect_rate_major": 0.1,
             "defect_rate_minor": 0.04,
@@ -248,10 +252,13 @@ def test_defects_by_severity_and_category() -> None:
             "defect_rate_false_positive": 0.1,
             "defect_rate_technical": 0.06,
             "defect_rate_wrong_policy": 0.04,
-        }
+            # 6 critical of 10 points, 10 major of 5, 4 minor of 1.
+            "defects_per_1000_weighted": 1140,
+        },
+        nan_ok=True,
     )
     assert all(row.n_items == 100 for row in rows)
-    assert all(row.ci_high > row.ci_low for row in rows)
+    assert all(row.ci_high > row.ci_low for row in rows if row.metric != "defect_rate_corrected")
 
 
 @pytest.mark.parametrize("sampling", ["targeted", "appeal"])
@@ -275,6 +282,146 @@ def test_roll_up_weights_queues_by_what_they_stand_for() -> None:
     (row,) = read_mart(con, "defect_rate", **chosen)
     assert row.estimate == pytest.approx((200 + 400) / 22_000)
     assert row.method == "jackknife"
+
+
+def test_slices_of_people_and_of_models() -> None:
+    """Stops an unknown site from becoming one, a model from entering a slice of people, and a review counted twice."""
+    con = empty_warehouse()
+    fill(con, "tallies.review_counts", _reviews(30, 10, site="Riga", content_type="text", label="yes"))
+    fill(con, "tallies.review_counts", _reviews(20, 0, site="", guideline_version="g2", content_type="image"))
+    model = {"rater_kind": "model", "rater": "m@1", "vendor": "", "site": ""}
+    fill(con, "tallies.review_counts", _reviews(5, 5, content_type="text", label="no", **model))
+    _build(con)
+    rows = [
+        row
+        for row in read_mart(con, "defect_rate", period="all", market="AU", queue="ALL", metric="defect_rate")
+        if row.subject_kind not in ("rater_kind", "vendor", "model_version", "annotator")
+    ]
+    found = {key: (row.n_items, row.estimate) for key, row in by(rows, "subject_kind", "subject").items()}
+    assert found == {
+        ("content_type", "image"): (20, 0.0),
+        ("content_type", "text"): (40, 0.25),
+        ("guideline_version", "g2"): (20, 0.0),
+        ("label", "yes"): (60, pytest.approx(1 / 6)),
+        ("model_content_type", "text"): (10, 0.5),
+        ("model_label", "no"): (10, 0.5),
+        ("site", "Riga"): (40, 0.25),
+    }
+    periods = {row.period for row in read_mart(con, "defect_rate", subject_kind="site")}
+    assert periods == {"week", "trailing_28d", "all"}
+
+
+def test_a_slice_has_the_figures_of_the_only_one_of_its_kind() -> None:
+    """Stops slices from losing a weight, a replicate or the plan's largest weight: one site is its vendor."""
+    con = empty_warehouse()
+    fill(con, "tallies.review_counts", _reviews(180, 20, weight_ppm=10_000_000, weight_sq_ppm=100_000_000))
+    fill(con, "tallies.review_counts", _reviews(96, 14, weight_ppm=2_000_000, weight_sq_ppm=4_000_000))
+    _build(con)
+    for metric in ("defect_rate", "defects_per_1000_weighted", "defect_rate_critical"):
+        rows = by(read_mart(con, "defect_rate", period="all", market="AU", queue="hate", metric=metric), "subject_kind")
+        site, vendor = rows["site"], rows["vendor"]
+        assert (site.estimate, site.ci_low, site.ci_high) == (vendor.estimate, vendor.ci_low, vendor.ci_high)
+        assert site.method == vendor.method
+
+
+def test_severity_weighted_defects_by_hand() -> None:
+    """Stops a severity from counting another's weight, right decisions from counting by theirs, and a wrong interval.
+
+    90 right and 6 minor (1 point) picked 1 in 10, 4 critical (12 points) picked 1 in 2: (60 + 96) / (900 + 60 + 8).
+    """
+    con = empty_warehouse()
+    heavy, light = ({"weight_ppm": w * 1_000_000, "weight_sq_ppm": w * w * 1_000_000} for w in (10, 2))
+    fill(con, "tallies.review_counts", _reviews(90, 0, severity="critical", **heavy))
+    fill(con, "tallies.review_counts", _reviews(0, 6, **heavy | {"severity": "minor"}))
+    fill(con, "tallies.review_counts", _reviews(0, 4, **light | {"severity": "critical"}))
+    quality = QualityConfig(severity_weights=SeverityWeights(critical=12, major=5, minor=1))
+    build_marts(con, sql_root=SQL_ROOT, config=config({"hate": ["yes", "no"]}, quality=quality))
+    chosen = {"period": "all", "market": "AU", "queue": "hate", "metric": "defects_per_1000_weighted"}
+    rows = by(read_mart(con, "defect_rate", **chosen), "subject_kind")
+    assert set(rows) == {"rater_kind", "vendor", "annotator", "site", "content_type", "label"}
+    sums = sums_of_classes(
+        units=np.array([90.0, 6, 4]),
+        weight=np.array([900.0, 60, 8]),
+        squared_weight=np.array([9000.0, 600, 16]),
+        scores=np.array([0, 1 / 12, 1]),
+        is_finite=True,
+    )
+    expected = mean_interval(sums, largest_weight=np.array(10.0), is_finite=True)
+    for row in rows.values():
+        assert row.estimate == pytest.approx(1000 * 156 / 968)
+        assert (row.ci_low, row.ci_high) == pytest.approx((12_000 * float(expected.low), 12_000 * float(expected.high)))
+        assert row.n_items == 100
+
+
+def test_the_jackknife_widens_severity_weighted_defects_where_items_go_together() -> None:
+    """Stops the weighted figure from forgetting that decisions on one item err together: defects in 8 groups only."""
+    con = empty_warehouse()
+    heavy, light = ({"weight_ppm": w * 1_000_000, "weight_sq_ppm": w * w * 1_000_000} for w in (3, 2))
+    fill(con, "tallies.review_counts", _reviews(200, 0, **heavy) + _reviews(200, 0, **light))
+    fill(con, "tallies.review_counts", [row for g in range(8) for row in _reviews(0, 5, replicate=g, **light)])
+    _build(con)
+    chosen = {"period": "all", "market": "AU", "queue": "hate", "subject_kind": "vendor"}
+    (row,) = read_mart(con, "defect_rate", metric="defects_per_1000_weighted", **chosen)
+    # 40 defects of 5 points among weights of 200 x 3, 200 x 2 and 40 x 2; without the jackknife, by hand below.
+    assert row.estimate == pytest.approx(1000 * 5 * 80 / 1080)
+    assert row.method == "jackknife"
+    sums = sums_of_classes(
+        units=np.array([200.0, 200, 40]),
+        weight=np.array([600.0, 400, 80]),
+        squared_weight=np.array([1800.0, 800, 160]),
+        scores=np.array([0, 0, 0.5]),
+        is_finite=True,
+    )
+    alone = mean_interval(sums, largest_weight=np.array(3.0), is_finite=True)
+    assert row.ci_low < 10_000 * float(alone.low)
+
+
+def test_the_largest_weight_of_a_row_that_mixes_weights_is_exact() -> None:
+    """Stops the ratio of sums from standing for it: one review picked 1 in 50 and one 1 in 2 share a row."""
+    con = empty_warehouse()
+    mixed = {"n": 2, "weight_ppm": 52_000_000, "weight_sq_ppm": 2_504_000_000, "max_weight_ppm": 50_000_000}
+    fill(con, "tallies.review_counts", [{"sampling": "random"} | mixed])
+    _build(con)
+    chosen = {"period": "all", "market": "AU", "queue": "hate", "subject_kind": "vendor", "metric": "defect_rate"}
+    (row,) = read_mart(con, "defect_rate", **chosen)
+    sums = sums_of_classes(
+        units=np.array([2.0, 0]),
+        weight=np.array([52.0, 0]),
+        squared_weight=np.array([2504.0, 0]),
+        scores=np.array([0.0, 1]),
+        is_finite=True,
+    )
+    exact, ratio = (
+        float(mean_interval(sums, largest_weight=np.array(weight), is_finite=True).high) for weight in (50.0, 2504 / 52)
+    )
+    assert row.ci_high == pytest.approx(exact, rel=1e-12)
+    assert row.ci_high != pytest.approx(ratio, rel=1e-4)
+
+
+def test_recall_is_by_the_label_of_the_reference() -> None:
+    """Stops precision from passing for recall: of 10 items that are yes 8 were called so, of 5 that are no, 5."""
+    con = empty_warehouse()
+    fill(con, "tallies.outcome_counts", _outcomes(8, 2))
+    fill(con, "tallies.outcome_counts", [{"label": "no", "reference_label": "no", "n": 5, "reference_kind": "expert"}])
+    model = {"rater_kind": "model", "rater": "m@1", "vendor": ""}
+    fill(con, "tallies.outcome_counts", _outcomes(1, 3, **model))
+    _build(con)
+    rows = read_mart(con, "accuracy", period="all", market="AU", queue="hate")
+    found = {
+        (row.subject_kind, row.subject, row.reference_kind): (row.n_items, row.estimate)
+        for row in rows
+        if row.subject_kind in ("label", "model_label")
+    }
+    assert found == {
+        ("label", "no", "any"): (5, 1.0),
+        ("label", "no", "expert"): (5, 1.0),
+        ("label", "yes", "any"): (10, 0.8),
+        ("label", "yes", "gold"): (10, 0.8),
+        ("model_label", "yes", "any"): (4, 0.25),
+        ("model_label", "yes", "gold"): (4, 0.25),
+    }
+    periods = {row.period for row in read_mart(con, "accuracy", subject_kind="label")}
+    assert periods == {"week", "trailing_28d", "all"}
 
 
 def test_figures_do_not_depend_on_the_order_or_the_grouping_of_rows() -> None:

@@ -15,6 +15,7 @@ from qa_pipeline.stats.planning import (
     reviews_for_half_width,
     visible_increase,
 )
+from qa_pipeline.stats.weighted_means import mean_interval, sums_of_classes
 
 PROCESS = np.array(np.inf)
 SHARES = st.floats(0, 1)
@@ -54,15 +55,44 @@ def test_reviews_for_a_width_near_the_textbook_formula() -> None:
     assert finite == pytest.approx(277.8, abs=3)
 
 
-def test_finite_population_correction_is_the_hypergeometric_variance() -> None:
-    """Stops (N - n) / N from being taken for (N - n) / (N - 1): p q / finite n is the variance of the share found."""
+def test_finite_population_correction_is_that_of_the_marts() -> None:
+    """Stops a plan from foretelling another interval than the marts will give.
+
+    With equal weights w = N / n the linearised variance is w (w - 1) n p q / (w n)^2 = p q / n * (1 - n / N). The
+    variance of n drawn from exactly N is hypergeometric, p q / n * (N - n) / (N - 1): N / (N - 1) times as much.
+    """
     for population, n in ((10, 1), (10, 9), (1000, 300), (4, 1)):
+        share, weight = (population // 2) / population, population / n
+        units = np.array([n * (1 - share), n * share])
+        sums = sums_of_classes(
+            units=units,
+            weight=units * weight,
+            squared_weight=units * weight**2,
+            scores=np.array([0.0, 1.0]),
+            is_finite=True,
+        )
+        variance = share * (1 - share) / finite_n(np.array(float(n)), np.array(float(population)))
+        assert variance == pytest.approx(float(sums.variance), rel=1e-12)
         exact = scipy_stats.hypergeom.var(population, population // 2, n) / n**2
-        share = (population // 2) / population
-        effective = finite_n(np.array(float(n)), np.array(float(population)))
-        assert share * (1 - share) / effective == pytest.approx(exact, rel=1e-12)
+        assert variance * population / (population - 1) == pytest.approx(exact, rel=1e-12)
     assert np.isinf(finite_n(np.array(10.0), np.array(10.0)))
     assert finite_n(np.array(10.0), PROCESS) == 10
+
+
+def test_planned_width_is_that_of_the_interval_in_the_marts() -> None:
+    """Stops a half width that the marts do not keep: 60 defects in 800 reviews of 16,000, 300 in 1,000 of 4,000."""
+    for events, n, population in ((60, 800, 16_000), (300, 1000, 4000)):
+        units, weight = np.array([float(n - events), float(events)]), population / n
+        sums = sums_of_classes(
+            units=units,
+            weight=units * weight,
+            squared_weight=units * weight**2,
+            scores=np.array([0.0, 1.0]),
+            is_finite=True,
+        )
+        given = mean_interval(sums, largest_weight=np.array(weight), is_finite=True)
+        planned = half_width(np.array(events / n), n=np.array(float(n)), population=np.array(float(population)))
+        assert planned == pytest.approx(float(given.high - given.low) / 2, rel=1e-9)
 
 
 def test_reviewing_everything_leaves_no_doubt() -> None:

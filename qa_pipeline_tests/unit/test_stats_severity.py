@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 
 from qa_pipeline.stats.corrected_rates import Measured
-from qa_pipeline.stats.jackknife import FloatArray
-from qa_pipeline.stats.severity import defects_per_thousand
+from qa_pipeline.stats.jackknife import FloatArray, Interval
+from qa_pipeline.stats.severity import severity_scores
 from qa_pipeline.stats.weighted_means import mean_interval, sums_of_classes
 
 
 def per_thousand(units: FloatArray, weights: FloatArray, *, points: FloatArray) -> Measured:
     """The figure for classes with one weight each."""
-    return defects_per_thousand(
-        units,
-        weight=units * weights,
-        squared_weight=units * weights**2,
-        severity_weights=points,
-        largest_weight=np.array(weights.max()),
-        is_finite=False,
+    scores, scale = severity_scores(points)
+    sums = sums_of_classes(
+        units=units, weight=units * weights, squared_weight=units * weights**2, scores=scores, is_finite=False
     )
+    found = mean_interval(sums, largest_weight=np.array(weights.max()), is_finite=False)
+    return Measured(sums.mean * scale, Interval(low=found.low * scale, high=found.high * scale))
 
 
 def test_estimate_by_hand() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_pipeline.stats.windows import PERIODS, DateArray, Windows, calendar_windows, summary_windows
+from qa_pipeline.stats.windows import PERIODS, DateArray, Windows, calendar_windows, lookback_windows, summary_windows
 
 FIRST = np.datetime64("2026-02-26")  # a Thursday
 
@@ -94,3 +94,16 @@ def test_no_dates_are_an_error() -> None:
     """Stops an empty calendar from passing for one."""
     with pytest.raises(ValueError, match="one date at least"):
         calendar_windows(np.array([], dtype="datetime64[D]"))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 120), min_size=1, max_size=30), st.booleans())
+def test_lookbacks_sum_28_days_whatever_the_period(offsets: list[int], is_few: bool) -> None:
+    """Stops slots of the windows themselves, which may hold days before the 28, from being summed in their place."""
+    dates = FIRST + np.array(offsets)
+    windows = summary_windows(dates) if is_few else calendar_windows(dates)
+    lookbacks = lookback_windows(windows)
+    daily = np.bincount(lookbacks.slot_of(dates), minlength=lookbacks.slots).astype(np.float64)
+    for total, period, end in zip(lookbacks.sums(daily), windows.period, windows.end, strict=True):
+        start = dates.min() if PERIODS[period] == "all" else end - 27
+        assert total == np.sum((dates >= start) & (dates <= end))

@@ -3,7 +3,8 @@
 --          more rows each.
 -- Source:  tallies.outcome_counts; QA references from targeted reviews and appeals are left out, because they were
 --          picked for looking wrong. Each rating is judged by its best reference once, so kinds can be added up.
--- Units:   unit_count = ratings; weight = 1/p in 1e-6, weight_squared = 1/p^2 in 1e-6.
+-- Units:   unit_count = ratings; weight and weight_squared = sums of 1/p and 1/p^2, largest_weight = the largest 1/p;
+--          in 1e-6.
 select
     business_date,
     market,
@@ -16,6 +17,7 @@ select
     replicate,
     n as unit_count,
     weight_ppm as weight,
-    weight_sq_ppm as weight_squared
+    weight_sq_ppm as weight_squared,
+    max_weight_ppm as largest_weight
 from tallies.outcome_counts
 where sampling in ('census', 'random')

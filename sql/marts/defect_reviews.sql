@@ -2,7 +2,8 @@
 -- Grain:   as the tally: business_date (of the decision) x market x queue x rater x vendor x error_category
 --          x severity x replicate, one or more rows each.
 -- Source:  tallies.review_counts, random samples alone: targeted reviews and appeals never enter an unbiased rate.
--- Units:   unit_count = reviews; weight = 1/p in 1e-6, weight_squared = 1/p^2 in 1e-6.
+-- Units:   unit_count = reviews; weight and weight_squared = sums of 1/p and 1/p^2, largest_weight = the largest 1/p;
+--          in 1e-6.
 select
     business_date,
     market,
@@ -15,6 +16,7 @@ select
     replicate,
     n as unit_count,
     weight_ppm as weight,
-    weight_sq_ppm as weight_squared
+    weight_sq_ppm as weight_squared,
+    max_weight_ppm as largest_weight
 from tallies.review_counts
 where sampling = 'random'

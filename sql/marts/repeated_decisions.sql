@@ -13,5 +13,6 @@ select
     replicate,
     n as unit_count,
     n * 1000000 as weight,
-    n * 1000000 as weight_squared
+    n * 1000000 as weight_squared,
+    1000000 as largest_weight
 from tallies.repeat_counts

@@ -1,6 +1,6 @@
 -- Purpose: business dates that any tally of the marts has; windows without one of them are not made.
 -- Grain:   business_date; no row when every tally is empty.
--- Source:  tallies.unit_patterns, outcome_counts, review_counts, label_counts, score_hist.
+-- Source:  tallies.unit_patterns, outcome_counts, review_counts, reviewer_outcomes, label_counts, score_hist.
 -- Units:   market-local date.
 select business_date
 from tallies.unit_patterns
@@ -10,6 +10,9 @@ from tallies.outcome_counts
 union
 select business_date
 from tallies.review_counts
+union
+select business_date
+from tallies.reviewer_outcomes
 union
 select business_date
 from tallies.label_counts

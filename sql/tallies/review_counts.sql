@@ -3,7 +3,7 @@
 --   label x verdict x error category x severity x sampling x content type x guideline version.
 -- Source: facts.reviews of production labels and of predictions, made at most restate_days after the decision:
 --   decisions of calibration sessions, experts and QA are not what a market gets, so they are nobody's defects.
--- Units: n reviews; weights are sums of 1/p and 1/p^2 in parts per million.
+-- Units: n reviews; weights are sums of 1/p and 1/p^2, and the largest 1/p, in parts per million.
 select
     v.target_date as business_date,
     v.target_market as market,
@@ -23,7 +23,8 @@ select
     v.guideline_version,
     cast(count(*) as bigint) as n,
     cast(sum(weight_ppm(v.inclusion_probability)) as bigint) as weight_ppm,
-    cast(sum(weight_sq_ppm(v.inclusion_probability)) as bigint) as weight_sq_ppm
+    cast(sum(weight_sq_ppm(v.inclusion_probability)) as bigint) as weight_sq_ppm,
+    cast(max(weight_ppm(v.inclusion_probability)) as bigint) as max_weight_ppm
 from facts.reviews as v
 where
     v.target_date between $start_date and $end_date

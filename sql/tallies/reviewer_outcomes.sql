@@ -3,9 +3,9 @@
 --   the review x whether QA called a defect x what arbitration found x sampling of the arbitration.
 -- Source: blind reviews of facts.reviews; of each the last blind arbitration (target_kind review) made at most
 --   restate_days after it.
--- Units: n verdicts; weights are sums of 1/p and 1/p^2 of the arbitration in parts per million. found is empty where
---   there was no arbitration, else defect or none: what arbitration confirms is as QA said; where it does not, the
---   decision has a defect when arbitration's label differs from the decision's.
+-- Units: n verdicts; weights are sums of 1/p and 1/p^2 of the arbitration, and the largest 1/p, in parts per million.
+--   found is empty where there was no arbitration, else defect or none: what arbitration confirms is as QA said; where
+--   it does not, the decision has a defect when arbitration's label differs from the decision's.
 with verdicts as (
     select
         v.business_date,
@@ -78,6 +78,7 @@ select
     j.arbitration_sampling,
     cast(count(*) as bigint) as n,
     cast(sum(weight_ppm(j.inclusion_probability)) as bigint) as weight_ppm,
-    cast(sum(weight_sq_ppm(j.inclusion_probability)) as bigint) as weight_sq_ppm
+    cast(sum(weight_sq_ppm(j.inclusion_probability)) as bigint) as weight_sq_ppm,
+    cast(max(weight_ppm(j.inclusion_probability)) as bigint) as max_weight_ppm
 from judged as j
 group by all
