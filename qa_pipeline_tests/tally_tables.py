@@ -71,7 +71,8 @@ TABLES = {
     "n BIGINT",
     "tallies.lot_counts": f"{_CELL}, vendor VARCHAR, lot VARCHAR, sort VARCHAR, severity VARCHAR, place BIGINT, "
     "n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
-    "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT",
+    "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT, "
+    "n_decisions BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
     "ops.ledger": "feed VARCHAR, business_date DATE, file_name VARCHAR, rows_landed BIGINT, rows_validated BIGINT",
 }
@@ -113,6 +114,7 @@ DEFAULTS: dict[str, Any] = {
     "exposure": 1,
     "is_other_guideline": False,
     "n_timed": 1,
+    "n_decisions": 1,
     "handle_ms": 1000,
     "lot": "b1",
     "sort": "decision",

@@ -187,6 +187,24 @@ RANKINGS = {
         days=0,
         order="estimate - n_items desc",
     ),
+    "appeals": Ranking(
+        title="overturned appeals by vendor, surest high first (28 days)",
+        metric="overturn_rate",
+        period="trailing_28d",
+        subject_kinds=("vendor",),
+        shown={"vendor": "subject"},
+        is_low_bad=False,
+        days=0,
+    ),
+    "gold_health": Ranking(
+        title="accuracy gained when a known answer is seen again, surest leaks first (28 days)",
+        metric="leak_accuracy_gain",
+        period="trailing_28d",
+        subject_kinds=("rater_kind", "vendor"),
+        shown={"who": "case subject_kind when 'rater_kind' then 'everybody' else subject end"},
+        is_low_bad=False,
+        days=0,
+    ),
 }
 _CELLS = (
     "metric = $metric and subject_kind = $kind and reference_kind = $reference and subject in ('production', 'human') "

@@ -14,11 +14,13 @@ from qa_pipeline.marts import (
     accuracy,
     agreement,
     agreement_change,
+    appeals,
     calibration,
     confusion_pairs,
     control_chart,
     defect_rate,
     drift,
+    gold_health,
     habits,
     lot_decisions,
     qa_accuracy,
@@ -53,6 +55,8 @@ MARTS: dict[str, Mart] = {
         control_chart.MART,
         signals.MART,
         qa_accuracy.MART,
+        appeals.MART,
+        gold_health.MART,
         drift.MART,
         lot_decisions.MART,
         review_plan.MART,
@@ -106,6 +110,7 @@ def _figures(
     labels = read_label_counts(con, sql_root=sql_root, windows=windows)
     units = read_table(con, sql_root=sql_root, name="agreement_units", parameters={})
     control = control_chart.control_figures(con, sql_root=sql_root, config=config, windows=windows)
+    reviews = read_table(con, sql_root=sql_root, name="defect_slices", parameters={})
     verdicts = qa_accuracy.read_verdicts(con, sql_root=sql_root)
     return {
         "agreement": [(windows, agreement.agreement_figures(units, config=config, windows=windows))],
@@ -127,6 +132,7 @@ def _figures(
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "defect_rate": defect_rate.defect_rate_figures(
             con,
+            reviews,
             sql_root=sql_root,
             windows=windows,
             few=few,
@@ -134,9 +140,11 @@ def _figures(
             verdicts=verdicts,
         ),
         "qa_accuracy": qa_accuracy.qa_figures(verdicts, windows=windows, reviewer_windows=few),
-        "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(con, sql_root=sql_root, windows=few))],
+        "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(reviews, windows=few))],
         "control_chart": control.chart,
         "signals": control.signals,
+        "appeals": appeals.appeal_figures(con, reviews, sql_root=sql_root, windows=windows, label_windows=few),
+        "gold_health": gold_health.gold_health_figures(con, sql_root=sql_root, config=config, windows=few),
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),
             (windows, score_drift_figures(con, sql_root=sql_root, windows=windows, labels=labels)),

@@ -15,12 +15,15 @@ from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, Score, Subject, rate_figures, share
 from qa_pipeline.marts.reading import Table, read_table
 from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import annotators, few_subjects, slices
+from qa_pipeline.marts.subjects import annotators, slice_of, slices
 from qa_pipeline.quality_config import SeverityWeights
+from qa_pipeline.stats.jackknife import BoolArray
 from qa_pipeline.stats.severity import severity_scores
 from qa_pipeline.stats.windows import Windows
 
 REFERENCE_KIND = "qa"
+# Subjects so few that every window is kept.
+ALWAYS = ("rater_kind", "vendor", "model_version")
 _COMMENT = (
     "Share of reviewed decisions with a defect (error_category other than none), on the date of the decision judged. "
     "Random samples alone: targeted reviews and reviews of appeals never enter. defect_rate_<severity> and "
@@ -42,7 +45,7 @@ _COMMENT = (
 MART = Mart(
     name="defect_rate",
     comment=_COMMENT,
-    queries=("defect_reviews", "defect_slices", "qa_verdicts"),
+    queries=("defect_annotators", "defect_slices", "qa_verdicts"),
     headline=Headline("rater_kind", "human", "defect_rate", REFERENCE_KIND),
     source=Source("review_counts", "sampling = 'random'"),
 )
@@ -50,6 +53,7 @@ MART = Mart(
 
 def defect_rate_figures(
     con: duckdb.DuckDBPyConnection,
+    reviews: Table,
     *,
     sql_root: Path,
     windows: Windows,
@@ -59,39 +63,56 @@ def defect_rate_figures(
 ) -> list[tuple[Windows, list[Figures]]]:
     """Figures of marts.defect_rate from `tallies.review_counts`, with the windows that they index.
 
-    `few` are the windows of subjects as many as annotators; `verdicts` are those of `qa_accuracy.read_verdicts`. The
-    tally is read twice: with sites and labels in the keys of annotators there would be many more of them.
+    `reviews` are the rows of query `defect_slices`, `few` the windows of subjects as many as annotators and `verdicts`
+    those of `qa_accuracy.read_verdicts`. Annotators are read by themselves: together with sites and labels there would
+    be many more keys.
     """
-    raters = read_table(con, sql_root=sql_root, name="defect_reviews", parameters={})
-    sliced = read_table(con, sql_root=sql_root, name="defect_slices", parameters={})
-    few_raters = few_subjects(raters)
+    people = read_table(con, sql_root=sql_root, name="defect_annotators", parameters={})
+    always = tuple(subject for subject in slices(reviews) if subject.kind in ALWAYS)
+    others = tuple(subject for subject in slices(reviews) if subject.kind not in ALWAYS)
     return [
-        (windows, _rates(raters, windows, few_raters, severity_weights)),
-        (windows, corrected_figures(_process_rates(raters, windows, few_raters), windows=windows, verdicts=verdicts)),
-        (few, _rates(raters, few, annotators(raters), severity_weights)),
-        (few, _rates(sliced, few, slices(sliced), severity_weights)),
+        (windows, _rates(reviews, windows, always, severity_weights)),
+        (windows, corrected_figures(_process_rates(reviews, windows, always), windows=windows, verdicts=verdicts)),
+        (few, _rates(people, few, annotators(people), severity_weights)),
+        (few, _rates(reviews, few, others, severity_weights)),
     ]
+
+
+def defect_figures_of(reviews: Table, *, windows: Windows, kind: str) -> Figures | None:
+    """The defect rate of one sort of subject, from the rows of `defect_slices`; None where nothing was reviewed."""
+    scores = {"defect_rate": share(_is_defect(reviews))}
+    figures = rate_figures(
+        reviews, windows=windows, subjects=(slice_of(reviews, kind),), rules=_rules(reviews, scores, is_finite=True)
+    )
+    return Figures.joined(figures) if figures else None
+
+
+def _is_defect(table: Table) -> BoolArray:
+    return ~table.texts["error_category"].equal("none")
+
+
+def _rules(table: Table, scores: dict[str, Score], *, is_finite: bool) -> RateRules:
+    return RateRules(
+        scores=scores, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True, is_finite=is_finite
+    )
 
 
 def _rates(
     table: Table, windows: Windows, subjects: tuple[Subject, ...], severity_weights: SeverityWeights
 ) -> list[Figures]:
     category, severity = table.texts["error_category"], table.texts["severity"]
-    is_defect = ~category.equal("none")
+    is_defect = _is_defect(table)
     events = {"defect_rate": is_defect}
     events |= {f"defect_rate_{name}": is_defect & severity.equal(name) for name in SEVERITIES}
     events |= {f"defect_rate_{name}": category.equal(name) for name in ERROR_CATEGORIES if name != "none"}
     scores = {metric: share(is_event) for metric, is_event in events.items()}
     scores["defects_per_1000_weighted"] = _severity_score(table, severity_weights)
-    rules = RateRules(
-        scores=scores, references=(constant(REFERENCE_KIND, table.keys),), prefers_wilson=True, is_finite=True
-    )
-    return rate_figures(table, windows=windows, subjects=subjects, rules=rules)
+    return rate_figures(table, windows=windows, subjects=subjects, rules=_rules(table, scores, is_finite=True))
 
 
 def _severity_score(table: Table, severity_weights: SeverityWeights) -> Score:
     scores, scale = severity_scores(np.array([0.0, *(getattr(severity_weights, name) for name in SEVERITIES)]))
-    is_defect = ~table.texts["error_category"].equal("none")
+    is_defect = _is_defect(table)
     of_severity = [is_defect & table.texts["severity"].equal(name) for name in SEVERITIES]
     values = sum((chosen * score for chosen, score in zip(of_severity, scores[1:], strict=True)), np.zeros(table.keys))
     return Score(values=values, scale=scale)
@@ -99,10 +120,5 @@ def _severity_score(table: Table, severity_weights: SeverityWeights) -> Score:
 
 def _process_rates(table: Table, windows: Windows, subjects: tuple[Subject, ...]) -> list[Figures]:
     """Defect rates with the interval of the process behind them."""
-    rules = RateRules(
-        scores={"defect_rate": share(~table.texts["error_category"].equal("none"))},
-        references=(constant(REFERENCE_KIND, table.keys),),
-        prefers_wilson=True,
-        is_finite=False,
-    )
+    rules = _rules(table, {"defect_rate": share(_is_defect(table))}, is_finite=False)
     return rate_figures(table, windows=windows, subjects=subjects, rules=rules)

@@ -22,7 +22,7 @@ def difference(now: Figures, before: Figures, *, metric: Codes, missing: str) ->
     It keeps what the figures' own intervals are good for, skewness included. Where either figure is missing the row
     says why: the reason of `now`, else that of `before`, else `missing`. n_items and n_ratings are those of `now`.
     """
-    place = _matching(now, before)
+    place = matching_rows(now, before)
     found = place >= 0
     other = np.where(found, place, 0)
 
@@ -53,7 +53,7 @@ def difference(now: Figures, before: Figures, *, metric: Codes, missing: str) ->
 
 def completed(figures: Figures, *, like: Figures, reason: str) -> Figures:
     """`figures` and, for every row of `like` that none of them matches, a row without an estimate for this reason."""
-    lacking = like.where(_matching(like, figures) < 0)
+    lacking = like.where(matching_rows(like, figures) < 0)
     rows = len(lacking.window)
     nothing, zero = np.full(rows, np.nan), np.zeros(rows)
     blank = replace(
@@ -70,7 +70,7 @@ def completed(figures: Figures, *, like: Figures, reason: str) -> Figures:
     return Figures.joined([figures, blank])
 
 
-def _matching(now: Figures, before: Figures) -> IntArray:
+def matching_rows(now: Figures, before: Figures) -> IntArray:
     """Row of `before` with the same window, market, queue and subject as each row of `now`; -1 where there is none."""
     rows = {key: row for row, key in enumerate(_keys(before))}
     return np.array([rows.get(key, -1) for key in _keys(now)], dtype=np.int64)

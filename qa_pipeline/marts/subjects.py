@@ -4,7 +4,7 @@ How a tally's rater columns become subjects belongs here; what is counted about 
 """
 
 from qa_pipeline.marts.rates import Subject
-from qa_pipeline.marts.reading import Codes, Table
+from qa_pipeline.marts.reading import Table
 from qa_pipeline.stats.windows import Windows
 
 
@@ -17,7 +17,7 @@ def subject_lots(
 
 def few_subjects(table: Table) -> tuple[Subject, ...]:
     """Rater kinds (human, model), vendors of humans and model versions: shown for every period."""
-    kind, rater, vendor = _raters(table)
+    kind, rater, vendor = (table.texts[name] for name in ("rater_kind", "rater", "vendor"))
     is_human = kind.equal("human")
     return (
         Subject(kind="rater_kind", keys=is_human | ~is_human, name=kind),
@@ -28,15 +28,14 @@ def few_subjects(table: Table) -> tuple[Subject, ...]:
 
 def annotators(table: Table) -> tuple[Subject, ...]:
     """Annotators: so many that only weeks, all dates and the newest trailing 28 days are kept."""
-    kind, rater, _ = _raters(table)
-    return (Subject(kind="annotator", keys=kind.equal("human"), name=rater),)
+    return (Subject(kind="annotator", keys=table.texts["rater_kind"].equal("human"), name=table.texts["rater"]),)
 
 
 def slices(table: Table) -> tuple[Subject, ...]:
     """The sorts of subject that the query itself tells apart by its columns subject_kind and subject."""
-    kind = table.texts["subject_kind"]
-    return tuple(Subject(kind=name, keys=kind.equal(name), name=table.texts["subject"]) for name in kind.names)
+    return tuple(slice_of(table, kind) for kind in table.texts["subject_kind"].names)
 
 
-def _raters(table: Table) -> tuple[Codes, Codes, Codes]:
-    return table.texts["rater_kind"], table.texts["rater"], table.texts["vendor"]
+def slice_of(table: Table, kind: str) -> Subject:
+    """One of these sorts of subject."""
+    return Subject(kind=kind, keys=table.texts["subject_kind"].equal(kind), name=table.texts["subject"])

@@ -4,17 +4,16 @@ Which reviews enter and how the rows are laid out belong here; the figures are `
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from qa_pipeline.marts.cells import Groups, RollUp, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import MEASURES, RateRules, Subject, rate_figures, share
-from qa_pipeline.marts.reading import Codes, Table, read_table
+from qa_pipeline.marts.reading import Codes, Table
 from qa_pipeline.marts.records import NO_REASON, REASONS, WILSON_EFFECTIVE, Figures, constant
 from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
+from qa_pipeline.marts.subjects import slice_of
 from qa_pipeline.stats.funnel import (
     MIN_DISPERSED,
     MIN_REVIEWS,
@@ -65,7 +64,7 @@ _EXTRA = {
 MART = Mart(
     name="vendor_funnel",
     comment=_COMMENT,
-    queries=("defect_reviews",),
+    queries=("defect_slices",),
     headline=Headline("vendor", "", METRIC, REFERENCE_KIND),
     source=Source("review_counts", "sampling = 'random' and rater_kind = 'human' and vendor <> ''"),
     extra=_EXTRA,
@@ -84,24 +83,20 @@ class _Pairs:
     largest: FloatArray
 
 
-def vendor_funnel_figures(con: duckdb.DuckDBPyConnection, *, sql_root: Path, windows: Windows) -> list[Figures]:
-    """Figures of marts.vendor_funnel from `tallies.review_counts`."""
-    table = read_table(con, sql_root=sql_root, name="defect_reviews", parameters={})
-    vendor = table.texts["vendor"]
-    is_vendor = table.texts["rater_kind"].equal("human") & ~vendor.equal("")
-    if not is_vendor.any():
+def vendor_funnel_figures(reviews: Table, *, windows: Windows) -> list[Figures]:
+    """Figures of marts.vendor_funnel from the rows of query `defect_slices`."""
+    vendors = slice_of(reviews, "vendor")
+    if not vendors.keys.any():
         return []
-    is_defect = ~table.texts["error_category"].equal("none")
-    pairs = _pairs(table, windows, keys=np.flatnonzero(is_vendor), is_defect=is_defect)
+    is_defect = ~reviews.texts["error_category"].equal("none")
+    pairs = _pairs(reviews, windows, vendors=vendors, is_defect=is_defect)
     rules = RateRules(
         scores={METRIC: share(is_defect)},
-        references=(constant(REFERENCE_KIND, table.keys),),
+        references=(constant(REFERENCE_KIND, reviews.keys),),
         prefers_wilson=True,
         is_finite=True,
     )
-    rates = rate_figures(
-        table, windows=windows, subjects=(Subject(kind="vendor", keys=is_vendor, name=vendor),), rules=rules
-    )
+    rates = rate_figures(reviews, windows=windows, subjects=(vendors,), rules=rules)
     # The first are those of every market x queue, in the order of the first roll-up: by window, market, queue, vendor.
     return [
         _funnel(pairs, places, rates=None if places.is_market_all or places.is_queue_all else rates[0])
@@ -109,8 +104,9 @@ def vendor_funnel_figures(con: duckdb.DuckDBPyConnection, *, sql_root: Path, win
     ]
 
 
-def _pairs(table: Table, windows: Windows, *, keys: IntArray, is_defect: BoolArray) -> _Pairs:
-    codes = {"market": table.texts["market"], "queue": table.texts["queue"], "vendor": table.texts["vendor"]}
+def _pairs(table: Table, windows: Windows, *, vendors: Subject, is_defect: BoolArray) -> _Pairs:
+    keys = np.flatnonzero(vendors.keys)
+    codes = {"market": table.texts["market"], "queue": table.texts["queue"], "vendor": vendors.name}
     groups = group_by(*(each.values[keys] for each in codes.values()))
     rows = rows_by_key(table, windows)
     daily = {name: rows.by_slot(name, slots=windows.slots)[:, keys] for name in MEASURES}

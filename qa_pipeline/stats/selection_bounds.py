@@ -22,12 +22,15 @@ _IS_EVENT = np.array([1.0, 0.0])
 class Bounds:
     """Bounds of a rate and a 95 % interval for the rate itself, `[...]` each.
 
-    `low` and `high` are what the data say without sampling error. `is_crossed`: more was overturned than QA
+    `low` and `high` are what the data say without sampling error, `low_interval` and `high_interval` the 95 % interval
+    of each by itself. `is_crossed`: more was overturned than QA
     finds wrong, so one of the two is not what it is taken for; no bounds then.
     """
 
     low: FloatArray
     high: FloatArray
+    low_interval: Interval
+    high_interval: Interval
     interval: Interval
     is_crossed: BoolArray
 
@@ -102,12 +105,15 @@ def _bounds(lowest: Measured, highest: Measured, *, is_crossed: BoolArray) -> Bo
     spread = np.maximum(below, above) / Z_975
     reach = selection_quantile(highest.value - lowest.value, spread=spread) / Z_975
     known = np.isfinite(lowest.value) & ~is_crossed
+
+    def given(values: FloatArray) -> FloatArray:
+        return np.where(known, values, np.nan)
+
     return Bounds(
-        low=np.where(known, lowest.value, np.nan),
-        high=np.where(known, highest.value, np.nan),
-        interval=Interval(
-            low=np.where(known, lowest.value - reach * below, np.nan),
-            high=np.where(known, highest.value + reach * above, np.nan),
-        ),
+        low=given(lowest.value),
+        high=given(highest.value),
+        low_interval=Interval(low=given(lowest.interval.low), high=given(lowest.interval.high)),
+        high_interval=Interval(low=given(highest.interval.low), high=given(highest.interval.high)),
+        interval=Interval(low=given(lowest.value - reach * below), high=given(highest.value + reach * above)),
         is_crossed=is_crossed,
     )

@@ -23,6 +23,7 @@ targets as (
             l.annotator_id as target_rater,
             'human' as rater_kind,
             l.vendor,
+            l.stage as target_stage,
             l.market as target_market,
             l.queue as target_queue,
             l.item_id as target_item_id,
@@ -39,6 +40,7 @@ targets as (
             p.model_id || '@' || p.model_version as target_rater,
             'model' as rater_kind,
             '' as vendor,
+            'production' as target_stage,
             p.market as target_market,
             p.queue as target_queue,
             p.item_id as target_item_id,
@@ -71,6 +73,7 @@ select
     t.target_rater,
     t.rater_kind,
     t.vendor,
+    t.target_stage,
     t.target_market,
     t.target_queue,
     t.target_item_id
