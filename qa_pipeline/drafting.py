@@ -1,6 +1,6 @@
 """A home's first configuration, drafted from what an import saw, and its extension by what is new.
 
-What markets.toml and targets.toml say, and when a file is written at all, belongs here; the taxonomy is
+What markets.toml, targets.toml and quality.toml say, and when a file is written at all, belongs here; the taxonomy is
 `taxonomy_draft`'s business, checking is `config`'s, country facts are `countries`', and how text is added to a user's
 file is `toml_text`'s.
 """
@@ -46,6 +46,48 @@ metric = "defect_rate"
 value = 0.05
 """
 
+# Every setting as it holds without the file, so that the draft changes no figure.
+_QUALITY = """\
+# How quality is counted, controlled, accepted and planned for. Drafted with the values that hold without this file:
+# change what your contracts and your operation say.
+
+[severity_weights]
+# What a defect of each severity counts in the severity-weighted defects per 1,000 decisions.
+critical = 10.0
+major = 5.0
+minor = 1.0
+
+[baseline]
+# Control charts compare with the first so many days with reviews of each series (14 at least), or with fixed dates.
+days = 28
+# start = 2026-01-01
+# end = 2026-01-28
+
+[alarms]
+# Of a night's alarms this share may be false, on average.
+false_discovery_rate = 0.05
+
+[acceptance]
+# Lots: the acceptance quality limit in percent defective (ISO 2859-1: 0.01, 0.015, 0.025, 0.04, 0.065, 0.1, 0.15, 0.25,
+# 0.4, 0.65, 1, 1.5, 2.5, 4, 6.5 or 10), of all queues or of one, and the inspection level (S-1 to S-4, I, II or III).
+aql_percent = 4.0
+level = "II"
+# queue_aql_percent = { my_queue = 1.5 }
+# The sequential test asks which of these two a lot's share of defects is; without them: the AQL, and 2.5 times it.
+# good_share = 0.04
+# bad_share = 0.10
+producer_risk = 0.05 # chance that a good lot is rejected
+consumer_risk = 0.10 # chance that a bad lot is accepted
+
+[planning]
+# Tomorrow's random reviews; without reviews_per_day as many as were made a day in the newest 28 days.
+# reviews_per_day = 400
+annotator_floor = 1 # at least so many of everybody at work
+half_width = 0.02 # half of the interval wanted for a queue's defect rate over 28 days
+visible_change = 1.5 # the rise that 28 days should show, as a factor on the defect rate
+power = 0.8 # with this probability
+"""
+
 
 def plan_config(home: Home, *, seen: Seen, extend: bool) -> ConfigPlan:
     """Decide what the config folder needs after an import; nothing is written.
@@ -54,7 +96,7 @@ def plan_config(home: Home, *, seen: Seen, extend: bool) -> ConfigPlan:
     queues and labels to its text. Raises ConfigError when an existing file is not valid or cannot be added to.
     """
     plan = ConfigPlan()
-    paths = {name: home.config / f"{name}.toml" for name in ("markets", "taxonomy", "targets")}
+    paths = {name: home.config / f"{name}.toml" for name in ("markets", "taxonomy", "targets", "quality")}
     is_new = not paths["markets"].exists() and not paths["taxonomy"].exists()
     if paths["markets"].exists() and paths["taxonomy"].exists():
         load_config(home)
@@ -63,6 +105,9 @@ def plan_config(home: Home, *, seen: Seen, extend: bool) -> ConfigPlan:
     if is_new and plan.files and not paths["targets"].exists():
         plan.files["targets.toml"] = _TARGETS
         plan.notes.append(f"Drafted {paths['targets']} with common starting points: set your own targets.")
+    if is_new and plan.files and not paths["quality"].exists():
+        plan.files["quality.toml"] = _QUALITY
+        plan.notes.append(f"Drafted {paths['quality']} with the values that hold without it: set what you agreed on.")
     return plan
 
 

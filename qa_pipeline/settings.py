@@ -44,7 +44,7 @@ class Home:
 
     @property
     def config(self) -> Path:
-        """Folder of taxonomy.toml, markets.toml, targets.toml and, if wanted, pipeline.toml."""
+        """Folder of taxonomy.toml, markets.toml and, if wanted, targets.toml, quality.toml, pipeline.toml."""
         return self.root / "config"
 
     @property

@@ -20,6 +20,7 @@ Rows = dict[str, npt.NDArray[Any]]
 IDS_PER_DAY = 100_000_000
 # Rows that do not come from the day's main stream take their numbers from the end of the day's range.
 REPEAT_IDS = 80_000_000
+TEST_IDS = 85_000_000
 CALIBRATION_IDS = 90_000_000
 CORRECTION_IDS = 99_000_000
 
@@ -37,6 +38,7 @@ class Stream(IntEnum):
     APPEALS = 8
     DIRT = 9
     REPEATS = 10
+    TESTS = 11
     MODELS = 100
 
 

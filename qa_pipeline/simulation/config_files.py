@@ -1,9 +1,37 @@
-"""The configuration that goes with the simulated operation: taxonomy, markets and targets as TOML.
+"""The configuration that goes with the simulated operation: taxonomy, markets, targets and quality as TOML.
 
 Only the texts are made here; `simulate` writes them, and never over a file that says something else.
 """
 
 from qa_pipeline.simulation.operation import MARKETS, QUEUES, VENDORS
+
+QUALITY = """\
+# How quality is counted, controlled, accepted and planned for in the simulated operation.
+
+[severity_weights] # what a defect counts in the severity-weighted defects per 1,000 decisions
+critical = 10.0
+major = 5.0
+minor = 1.0
+
+[baseline]
+days = 14 # control charts compare with the first two weeks; what happens later has to stand out against them
+
+[alarms]
+false_discovery_rate = 0.05
+
+[acceptance]
+# Annotators err in 5 to 25 of 100 decisions, depending on the queue, and a lot of 100 has 10 to 15 random reviews:
+# level I asks for 8, level II would ask for 20.
+aql_percent = 10.0
+level = "I"
+queue_aql_percent = { spam = 6.5 }
+
+[planning]
+annotator_floor = 1
+half_width = 0.03
+visible_change = 1.5
+power = 0.8
+"""
 
 
 def _quoted(text: str) -> str:
@@ -63,6 +91,16 @@ def targets_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def quality_text() -> str:
+    """Return quality.toml: severities, the baseline of control charts, lot acceptance and the planning of reviews."""
+    return QUALITY
+
+
 def config_texts() -> dict[str, str]:
     """Return file name to content of the simulated operation's configuration."""
-    return {"taxonomy.toml": taxonomy_text(), "markets.toml": markets_text(), "targets.toml": targets_text()}
+    return {
+        "taxonomy.toml": taxonomy_text(),
+        "markets.toml": markets_text(),
+        "targets.toml": targets_text(),
+        "quality.toml": quality_text(),
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_pipeline.simulation.arrays import Ints, Rows, Stream, count, join, numbers, take
 from qa_pipeline.simulation.dirt import DirtMaker, DirtyRow
@@ -74,14 +75,14 @@ class Delivery:
         self.book.add_labels(labels, day=self.day)
         vendor = self.plan.world.vendor[labels["rater"]]
         ours = take(labels, vendor == DIRTY_VENDOR)
-        good = label_table(take(ours, ours["stage"] == PRODUCTION), self.plan.world)
+        good = self._label_table(take(ours, ours["stage"] == PRODUCTION))
         self.dirt.labels = sample_records(good, SAMPLE_ROWS)
         for number in range(len(VENDORS)):
             mine = take(labels, vendor == number)
             if self.day == self.plan.timeline.late_day and number == LATE_VENDOR:
                 mine = self._hold_late(mine)
             if count(mine):
-                self._deliver_vendor(number, label_table(mine, self.plan.world))
+                self._deliver_vendor(number, self._label_table(mine))
         self._remember("labels", good)
 
     def deliver_predictions(self, items: Rows) -> tuple[Ints, Rows]:
@@ -141,7 +142,7 @@ class Delivery:
         is_late = (labels["market"] == LATE_MARKET) & (labels["stage"] == PRODUCTION)
         if is_late.any():
             path = self._path("labels", f"late-{VENDORS[LATE_VENDOR].code}.parquet")
-            rows = write_parquet(path, label_table(take(labels, is_late), self.plan.world))
+            rows = write_parquet(path, self._label_table(take(labels, is_late)))
             self.book.add_file("labels", self.day, rows=rows)
             self._incident("late_file", path, rows, {"arrives_on": self.plan.timeline.late_arrival})
         return take(labels, ~is_late)
@@ -149,6 +150,9 @@ class Delivery:
     def _incident(self, kind: str, path: Path, rows: int, more: dict[str, object]) -> None:
         record = {"kind": kind, "feed": "labels", "business_date": self.day, "file": path.name, "rows": rows}
         self.book.files.append(record | more)
+
+    def _label_table(self, labels: Rows) -> pa.Table:
+        return label_table(labels, self.plan.world, day=self.day, batches_per_day=self.plan.batches_per_day)
 
     def _path(self, feed: str, name: str) -> Path:
         return partition_folder(self.landing, feed, self.day) / name
@@ -173,5 +177,8 @@ class Delivery:
     def _remember(self, feed: str, clean: pa.Table) -> None:
         if feed in ("labels", "reviews", "appeals"):
             key = {"labels": "label_id", "reviews": "review_id", "appeals": "appeal_id"}[feed]
+            if feed == "reviews":
+                # Nobody judges an arbitration: a row that takes its id over breaks no rule about another row's target.
+                clean = clean.filter(pc.equal(clean["target_kind"].cast(pa.string()), "review"))
             ids = [str(row[key]) for row in sample_records(clean.select([key]), REMEMBERED_IDS)]
             self.dirt.memory.remember(feed, self.day, ids)

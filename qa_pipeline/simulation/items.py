@@ -1,6 +1,6 @@
 """Items: what enters the queues on a day, with its true answer, and the known answers (gold) among them.
 
-Decisions on items are in `labels` and `predictions`.
+Decisions on items are in `labels` and `models`; known answers made to test people are in `blind_tests`.
 """
 
 import datetime as dt
@@ -44,7 +44,8 @@ def _content_table() -> Floats:
     return _closed(table)
 
 
-def _draw_items(plan: Plan, rng: np.random.Generator, *, day: dt.date, ids: Ints) -> Rows:
+def draw_items(plan: Plan, rng: np.random.Generator, *, day: dt.date, ids: Ints) -> Rows:
+    """Return items as they enter on a day: item, market, queue, truth, content, language, priority."""
     size = len(ids)
     one = np.zeros(size, dtype=np.int64)
     market = draw(_closed(np.array([[spec.share for spec in MARKETS]]))[one], rng.random(size))
@@ -64,15 +65,16 @@ def _draw_items(plan: Plan, rng: np.random.Generator, *, day: dt.date, ids: Ints
 
 
 def gold_bank(plan: Plan, day: dt.date) -> Rows:
-    """Return the gold items of a day: item columns, `delivered` (ordinal of the folder), `is_everywhere`.
+    """Return the gold items of a day: item columns, `key` (their truth), `delivered` (ordinal), `is_everywhere`.
 
     It depends on the seed and the day only, so that an earlier day can deliver the answers.
     """
     rng = plan.rng(Stream.GOLD, day)
     size = plan.gold_per_day
-    rows = _draw_items(plan, rng, day=day, ids=numbers(day, size))
+    rows = draw_items(plan, rng, day=day, ids=numbers(day, size))
     leads = np.array(GOLD_LEADS)[draw(_closed(np.tile(GOLD_LEAD_CHANCES, (size, 1))), rng.random(size))]
     rows["delivered"] = np.maximum(day.toordinal() - leads, plan.timeline.start.toordinal())
+    rows["key"] = rows["truth"].copy()
     rows["is_everywhere"] = rng.random(size) < 0.1
     rows["is_dated"] = rng.random(size) < 0.7
     rows["source"] = rng.integers(0, 3, size)
@@ -118,7 +120,7 @@ def items_of_day(plan: Plan, day: dt.date) -> Rows:
     bank = gold_bank(plan, day)
     gold = {name: bank[name] for name in ("item", "market", "queue", "truth", "content", "language", "priority")}
     own = max(plan.items_per_day - plan.gold_per_day, 0)
-    rows = join([gold, _draw_items(plan, rng, day=day, ids=numbers(day, own, first=plan.gold_per_day))])
+    rows = join([gold, draw_items(plan, rng, day=day, ids=numbers(day, own, first=plan.gold_per_day))])
     twins = take(rows, rng.random(count(rows)) < SHARE_IN_TWO_MARKETS)
     twins["market"] = (twins["market"] + rng.integers(1, len(MARKETS), count(twins))) % len(MARKETS)
     rows = join([rows, twins])
@@ -131,11 +133,11 @@ def items_of_day(plan: Plan, day: dt.date) -> Rows:
 def unseen_items(plan: Plan, day: dt.date, *, size: int, first: int) -> Rows:
     """Return items that only models look at, numbered from `first`."""
     rng = plan.rng(Stream.MODELS, day)
-    rows = _draw_items(plan, rng, day=day, ids=numbers(day, size, first=first))
+    rows = draw_items(plan, rng, day=day, ids=numbers(day, size, first=first))
     _add_times(rows, rng, day)
     return rows
 
 
 def calibration_items(plan: Plan, day: dt.date, *, ids: Ints) -> Rows:
     """Return the items of a calibration session (no times)."""
-    return _draw_items(plan, plan.rng(Stream.CALIBRATION, day), day=day, ids=ids)
+    return draw_items(plan, plan.rng(Stream.CALIBRATION, day), day=day, ids=ids)

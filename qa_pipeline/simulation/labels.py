@@ -50,7 +50,7 @@ def answer_table(plan: Plan, day: dt.date) -> Floats:
     return np.asarray(cumulative)
 
 
-def _pick_raters(plan: Plan, rng: np.random.Generator, items: Rows, *, day: dt.date) -> Ints:
+def pick_raters(plan: Plan, rng: np.random.Generator, items: Rows, *, day: dt.date) -> Ints:
     """Return items x 3 distinct annotators of each item's pool."""
     pools, sizes = plan.world.pools(day)
     size = sizes[items["market"], items["queue"]]
@@ -77,7 +77,7 @@ def _times(rng: np.random.Generator, rows: Rows, *, day: dt.date, is_first: Bool
 
 def _ratings(plan: Plan, rng: np.random.Generator, items: Rows, *, day: dt.date) -> tuple[Rows, Bools]:
     """Return the production ratings without answers, and which are the first of their item."""
-    raters = _pick_raters(plan, rng, items, day=day)
+    raters = pick_raters(plan, rng, items, day=day)
     chosen = np.arange(3)[None, :] < items["ratings"][:, None]
     index, slot = np.nonzero(chosen)
     rows = take(items, index)
@@ -116,11 +116,11 @@ def _repeats(plan: Plan, rows: Rows, *, day: dt.date) -> Rows:
     again = take(rows, is_early & (rng.random(count(rows)) < SHARE_REPEATED))
     again["offset"] = again["offset"] + rng.integers(1, REPEATED_WITHIN + 1, count(again))
     again["submitted"] = _times(rng, again, day=day, is_first=np.zeros(count(again), dtype=np.bool_))
-    return _complete(plan, rng, again, day=day, first_id=REPEAT_IDS)
+    return complete(plan, rng, again, day=day, first_id=REPEAT_IDS)
 
 
-def _complete(plan: Plan, rng: np.random.Generator, rows: Rows, *, day: dt.date, first_id: int = 0) -> Rows:
-    """Add answers, ids and the optional columns."""
+def complete(plan: Plan, rng: np.random.Generator, rows: Rows, *, day: dt.date, first_id: int = 0) -> Rows:
+    """Add answers, ids and the optional columns to decisions that have an item, a rater, a stage and a time."""
     size = count(rows)
     rows["answer"] = np.zeros(size, dtype=np.int64)
     rows["guideline"] = np.zeros(size, dtype=np.int64)
@@ -154,7 +154,7 @@ def ratings_of_items(plan: Plan, items: Rows, *, day: dt.date) -> Rows:
     is_first = np.concatenate([is_first, np.zeros(count(senior), dtype=np.bool_)])
     rows["submitted"] = _times(rng, rows, day=day, is_first=is_first)
     revised = join([rows, _revisions(rng, rows)])
-    return join([_complete(plan, rng, revised, day=day), _repeats(plan, rows, day=day)])
+    return join([complete(plan, rng, revised, day=day), _repeats(plan, rows, day=day)])
 
 
 def calibration_ratings(plan: Plan, *, day: dt.date) -> Rows:
@@ -184,4 +184,4 @@ def calibration_ratings(plan: Plan, *, day: dt.date) -> Rows:
     rows["submitted"] = (begin + length * (0.3 + 0.3 * rng.random(len(index)))).astype(np.int64)
     for name in ("ratings", "first_offset", "decided", "enqueued"):
         rows[name] = rows["submitted"] * 0
-    return _complete(plan, rng, rows, day=day, first_id=CALIBRATION_IDS)
+    return complete(plan, rng, rows, day=day, first_id=CALIBRATION_IDS)

@@ -1,7 +1,7 @@
 """One simulated day after the other: what happens on it, and what is held back for the days on which it falls.
 
 The rows come from `items`, `labels`, `models` and `quality`; files are written by `delivery`. What is carried from day
-to day (decisions, reviews and appeals still to be made) lives here and nowhere else.
+to day (decisions, reviews and appeals still to be made, who has met which test) lives here and nowhere else.
 """
 
 import datetime as dt
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_pipeline.simulation.arrays import Rows, Stream, day_bounds, join, take
+from qa_pipeline.simulation.blind_tests import SeenTests, decide_tests, tests_entering
 from qa_pipeline.simulation.delivery import Delivery
 from qa_pipeline.simulation.dirt import DirtMaker, Memory
 from qa_pipeline.simulation.items import gold_of_day, items_of_day
@@ -72,19 +73,24 @@ class Night:
     labels: Pending = field(default_factory=Pending)
     reviews: Pending = field(default_factory=Pending)
     appeals: Pending = field(default_factory=Pending)
+    seen_tests: SeenTests = field(init=False)
     memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.seen_tests = SeenTests(len(self.plan.world.ids))
 
     def write_day(self, day: dt.date) -> None:
         """Write all files of a day; days must come in order."""
         plan = self.plan
         dirt = DirtMaker(plan=plan, day=day, memory=self.memory)
         files = Delivery(plan=plan, book=self.book, landing=self.landing, day=day, dirt=dirt)
-        items = items_of_day(plan, day)
+        tests = tests_entering(plan, day)
+        items = join([items_of_day(plan, day), tests])
         items["suggested"], decisions = files.deliver_predictions(items)
         labels = self._labels_of(items, day=day)
         files.deliver_labels(labels)
         files.deliver("items", item_table(items))
-        files.deliver("gold", self._gold(day))
+        files.deliver("gold", self._gold(tests, day=day))
         reviews, appeals = self._quality(labels, decisions, day=day)
         files.deliver("reviews", review_table(reviews, plan.world))
         files.deliver("appeals", appeal_table(appeals))
@@ -94,10 +100,12 @@ class Night:
 
     def _labels_of(self, items: Rows, *, day: dt.date) -> Rows:
         own = self.labels.add(ratings_of_items(self.plan, items, day=day), day=day)
-        return join([own, *self.labels.due(day), calibration_ratings(self.plan, day=day)])
+        tested = decide_tests(self.plan, self.seen_tests, day=day)
+        self.book.quality.add_tests(tested, day=day)
+        return join([own, *self.labels.due(day), calibration_ratings(self.plan, day=day), tested])
 
-    def _gold(self, day: dt.date) -> pa.Table:
-        rows = gold_of_day(self.plan, day)
+    def _gold(self, tests: Rows, *, day: dt.date) -> pa.Table:
+        rows = join([gold_of_day(self.plan, day), tests])
         in_force = [
             self.plan.timeline.guidelines(dt.date.fromordinal(made))[queue]
             for made, queue in zip(rows["made"].tolist(), rows["queue"].tolist(), strict=True)
@@ -124,4 +132,6 @@ class Night:
         today = join([self.reviews.add(join(made), day=day), *self.reviews.due(day)])
         # Arbitrations due today were made from earlier reviews; those of today's reviews may come today or later.
         arbitrated = self.reviews.add(arbitrations_of(plan, rng, today, day=day, first=ARBITRATIONS), day=day)
+        self.book.quality.add_reviews(today)
+        self.book.quality.add_appeals(appeals)
         return join([today, arbitrated]), appeals

@@ -9,13 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa_pipeline.simulation.arrays import generator
-from qa_pipeline.simulation.operation import MODELS, QUEUES
+from qa_pipeline.simulation.operation import IN_HOUSE, MARKETS, MODELS, QUEUES
 from qa_pipeline.simulation.timeline import Timeline
 from qa_pipeline.simulation.world import World
 
 # Ratings per decided item: 60 % one, 30 % two, 10 % three, and what experts, QA, revisions and repeats add.
 RATINGS_PER_ITEM = 1.54
 MOST_PER_DAY = 50_000_000
+# Blind tests: this part of all decisions, each test decided about this often over its life.
+SHARE_TESTED = 0.03
+RATINGS_PER_TEST = 15
+# Decisions in a lot of the largest market and queue; a vendor's day is cut into as many batches as that needs.
+LOT_SIZE = 150
+MOST_BATCHES = 500
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,19 @@ class Plan:
 
     @property
     def items_per_day(self) -> int:
-        """Items that enter a human queue on a day."""
-        return max(1, round(self.labels_per_day / RATINGS_PER_ITEM))
+        """Items that enter a human queue on a day, blind tests apart."""
+        return max(1, round((self.labels_per_day - RATINGS_PER_TEST * self.tests_per_day) / RATINGS_PER_ITEM))
+
+    @property
+    def tests_per_day(self) -> int:
+        """Blind tests that enter the pool on a day."""
+        return max(1, round(SHARE_TESTED * self.labels_per_day / RATINGS_PER_TEST))
+
+    @property
+    def batches_per_day(self) -> int:
+        """Batches that a vendor's local day is cut into; a smaller operation delivers its day in one."""
+        largest = max(market.share for market in MARKETS) * max(queue.share for queue in QUEUES) / IN_HOUSE
+        return min(MOST_BATCHES, max(1, round(self.labels_per_day * largest / LOT_SIZE)))
 
     @property
     def gold_per_day(self) -> int:
@@ -53,7 +70,7 @@ class Plan:
 
     def review_rate(self) -> float:
         """Return the base chance of a random review of a label; smaller operations review a larger part."""
-        return min(0.15, max(0.01, 400 / self.labels_per_day))
+        return min(0.15, max(0.01, 600 / self.labels_per_day))
 
     def prediction_review_rate(self) -> float:
         """Return the base chance of a random review of a model's decision."""
@@ -61,5 +78,5 @@ class Plan:
         return min(0.15, max(0.003, 150 / max(decisions, 1)))
 
     def appeal_rate(self) -> float:
-        """Return the base chance that a correct violating decision is appealed (four times that if it is wrong)."""
-        return min(0.2, max(0.004, 40 / self.labels_per_day))
+        """Return the base chance that a correct violating decision is appealed (twice that if it is wrong)."""
+        return min(0.2, max(0.004, 55 / self.labels_per_day))

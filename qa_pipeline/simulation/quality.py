@@ -27,7 +27,10 @@ REVIEWER_ERROR = 0.03
 # A reviewer who sees the annotator's answer lets a wrong one pass more often.
 ANCHORING = 0.10
 SHARE_BLIND = 0.35
-SHARE_ARBITRATED = 0.04
+# Chance that experts arbitrate a verdict: of one that calls a defect, and of one that calls none.
+ARBITRATED_CALLED, ARBITRATED_CLEAN = 0.25, 0.04
+# What arbitration finds is the truth: QA's own accuracy is measured against it.
+ARBITER_ERROR = 0.0
 CRITICAL_WEIGHT = 5.0
 
 
@@ -136,27 +139,31 @@ def reviews_of(plan: Plan, rng: np.random.Generator, targets: Rows, *, day: dt.d
 
 
 def arbitrations_of(plan: Plan, rng: np.random.Generator, reviews: Rows, *, day: dt.date, first: int) -> Rows:
-    """Return experts' judgements of a day's reviews (`target_kind = review`), made up to two days later."""
-    chosen = (rng.random(count(reviews)) < SHARE_ARBITRATED) & (reviews["kind"] != OF_REVIEW)
+    """Return experts' blind judgements of a day's reviews (`target_kind = review`), made up to two days later.
+
+    Which reviews is random, called defects with a higher chance; the chance is the inclusion probability.
+    """
+    probability = np.where(reviews["category"] != NONE, ARBITRATED_CALLED, ARBITRATED_CLEAN)
+    chosen = (rng.random(count(reviews)) < probability) & (reviews["kind"] != OF_REVIEW)
     picked = take(reviews, chosen)
     rows = {name: picked[name] for name in ("item", "market", "queue", "truth")}
     size = count(rows)
     rows |= {"target": picked["review_id"], "answer": picked["verdict"], "rater": picked["reviewer"]}
-    rows |= {"decided_at": picked["reviewed_at"], "sampling": np.full(size, TARGETED)}
-    rows["probability"] = np.full(size, np.nan)
+    rows |= {"decided_at": picked["reviewed_at"], "sampling": np.full(size, RANDOM)}
+    rows["probability"] = probability[chosen]
     rows["kind"] = np.full(size, OF_REVIEW)
     rows["reviewer"] = rng.choice(np.flatnonzero(plan.world.role == EXPERT), size)
     rows["is_blind"] = np.ones(size, dtype=np.bool_)
     rows["offset"] = _lags(rng, size, longest=2)
     rows["reviewed_at"] = _moments(rng, rows, day=day)
     rows["review_id"] = numbers(day, size, first=first)
-    _judge(rng, rows, error=0.0)
+    _judge(rng, rows, error=ARBITER_ERROR)
     return rows
 
 
 def _appeal_targets(rng: np.random.Generator, decisions: Rows, *, base: float) -> Rows:
     is_bad = violating()[decisions["queue"], decisions["answer"]]
-    chance = np.where(decisions["truth"] == decisions["answer"], base, min(1.0, 4 * base))
+    chance = np.where(decisions["truth"] == decisions["answer"], base, min(1.0, 2 * base))
     names = ("item", "market", "queue", "truth", "answer", "target", "decided_at", "kind", "rater")
     return take({name: decisions[name] for name in names}, is_bad & (rng.random(len(is_bad)) < chance))
 

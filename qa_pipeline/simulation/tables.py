@@ -24,7 +24,7 @@ from qa_pipeline.contracts import (
     TARGET_KINDS,
     ColumnType,
 )
-from qa_pipeline.simulation.arrays import Bools, Floats, Ints, Rows
+from qa_pipeline.simulation.arrays import Bools, Floats, Ints, Rows, day_bounds
 from qa_pipeline.simulation.items import LANGUAGES
 from qa_pipeline.simulation.models import ScoredChunk
 from qa_pipeline.simulation.operation import (
@@ -34,6 +34,7 @@ from qa_pipeline.simulation.operation import (
     MARKETS,
     MODELS,
     QUEUES,
+    TIME_ZONES,
     VENDORS,
 )
 from qa_pipeline.simulation.world import ROLES, TRAINING_DAYS, World
@@ -97,11 +98,15 @@ def _cell(rows: Rows) -> dict[str, pa.Array]:
     }
 
 
-def label_table(rows: Rows, world: World) -> pa.Table:
-    """Return decisions (as of `labels.ratings_of_items`) as the feed labels."""
+def label_table(rows: Rows, world: World, *, day: dt.date, batches_per_day: int) -> pa.Table:
+    """Return decisions (as of `labels.ratings_of_items`) of a day as the feed labels.
+
+    A batch is a vendor's work in one of `batches_per_day` equal parts of the market's local day.
+    """
     vendor = world.vendor[rows["rater"]]
-    block = (rows["submitted"] // 10_800_000) % 8
-    batches = tuple(f"{code}-b{number}" for code in VENDOR_CODES for number in range(8))
+    start, end = (bounds[rows["market"]] for bounds in day_bounds(day, TIME_ZONES))
+    part = np.clip((rows["submitted"] - start) * batches_per_day // (end - start), 0, batches_per_day - 1)
+    batches = tuple(f"{code}-b{number}" for code in VENDOR_CODES for number in range(batches_per_day))
     has_suggestion = rows["suggested"] >= 0
     return _table(
         "labels",
@@ -115,7 +120,7 @@ def label_table(rows: Rows, world: World) -> pa.Table:
             "stage": coded(rows["stage"], STAGES),
             "submitted_at": times(rows["submitted"]),
             "assigned_at": times(rows["assigned"]),
-            "batch_id": coded(vendor * 8 + block, batches),
+            "batch_id": coded(vendor * batches_per_day + part, batches),
             "language": coded(rows["language"], LANGUAGES),
             "guideline_version": coded(rows["guideline"], GUIDELINES),
             "handle_seconds": pa.array(rows["handle"]),
@@ -174,7 +179,7 @@ def item_table(rows: Rows) -> pa.Table:
 def gold_table(rows: Rows, *, starts: Ints, guidelines: npt.NDArray[np.int64]) -> pa.Table:
     """Return known answers as the feed gold; `starts` is when the folder's day began per market (ms).
 
-    `guidelines` is the guideline of each row, as a place in GUIDELINES.
+    `guidelines` is the guideline of each row, as a place in GUIDELINES; `key` is the answer that is held to be known.
     """
     undated = rows["is_everywhere"] | ~rows["is_dated"]
     return _table(
@@ -182,7 +187,7 @@ def gold_table(rows: Rows, *, starts: Ints, guidelines: npt.NDArray[np.int64]) -
         _cell(rows)
         | {
             "market": coded(np.where(rows["is_everywhere"], -1, rows["market"]), MARKET_CODES),
-            "label": _answers(rows["queue"], rows["truth"]),
+            "label": _answers(rows["queue"], rows["key"]),
             "source": coded(rows["source"], GOLD_SOURCES),
             "guideline_version": coded(guidelines, GUIDELINES),
             "valid_from": times(starts[rows["market"]], missing=undated),

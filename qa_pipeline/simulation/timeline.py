@@ -21,6 +21,10 @@ DIP_VENDOR, DIP_FACTOR = 2, 2.4
 GUIDELINE_QUEUE, GUIDELINE_FROM, GUIDELINE_TO, GUIDELINE_SHARE = 1, 1, 0, 0.6
 OVERCONFIDENT_MODEL, OVERCONFIDENT_POWER = 1, 2.2
 LATE_MARKET, LATE_DAYS = 4, 3
+# Answers of blind tests get around: who meets one again knows the answer this often and needs this part of the time.
+LEAK_QUEUE, LEAK_KNOWN_SHARE, LEAK_SPEED_FACTOR = 0, 0.7, 0.55
+# On each of these days one blind test of these queues enters the pool with a wrong key.
+WRONG_KEY_DAYS, WRONG_KEY_QUEUES = 5, (2, 3)
 DUPLICATED_VENDOR = 1
 
 
@@ -36,6 +40,8 @@ class Timeline:
     dip_from: dt.date | None = None
     dip_to: dt.date | None = None
     drift_from: dt.date | None = None
+    leak_from: dt.date | None = None
+    wrong_key_from: dt.date | None = None
 
     @property
     def end(self) -> dt.date:
@@ -71,6 +77,15 @@ class Timeline:
         changed = self.guideline_from is not None and day >= self.guideline_from
         return [int(changed and queue == GUIDELINE_QUEUE) for queue in range(len(QUEUES))]
 
+    def has_leaked(self, day: dt.date) -> bool:
+        """Whether the answers of LEAK_QUEUE's blind tests get around on the day."""
+        return self.leak_from is not None and day >= self.leak_from
+
+    def has_wrong_key(self, made: dt.date) -> bool:
+        """Whether one of the blind tests made on the day has a wrong key."""
+        first = self.wrong_key_from
+        return first is not None and first <= made < first + dt.timedelta(days=WRONG_KEY_DAYS)
+
     def score_power(self, model: int) -> float:
         """Return the power that a model version's true posteriors are raised to (1: calibrated)."""
         return OVERCONFIDENT_POWER if self.drift_from and model == OVERCONFIDENT_MODEL else 1.0
@@ -91,8 +106,10 @@ def plan_timeline(start: dt.date, *, days: int, incidents: bool) -> Timeline:
         guideline_from=at(0.35),
         duplicated_day=at(0.45),
         dip_from=at(0.50),
-        dip_to=at(0.50) + dt.timedelta(days=max(1, round(days / 6)) - 1),
+        dip_to=at(0.50) + dt.timedelta(days=max(1, round(days / 5)) - 1),
         drift_from=at(0.70),
+        leak_from=at(0.40),
+        wrong_key_from=at(0.10),
     )
 
 
@@ -105,9 +122,10 @@ def _mix(prevalence: Floats, queue: int) -> dict[str, float]:
 def describe_incidents(timeline: Timeline, world: World) -> list[dict[str, Any]]:
     """Return the incidents that change values, each with kind, slice, dates (inclusive) and true values.
 
-    The late and the duplicated file are described when they are written, for their row counts.
+    The late and the duplicated file are described when they are written, for their row counts; the tests that an
+    incident is about are added by `truth`.
     """
-    if timeline.drift_from is None or timeline.guideline_from is None:
+    if timeline.drift_from is None or timeline.wrong_key_from is None:
         return []
     before = timeline.prevalence(world, timeline.start)
     after = timeline.prevalence(world, timeline.end)
@@ -145,5 +163,18 @@ def describe_incidents(timeline: Timeline, world: World) -> list[dict[str, Any]]
             "to": timeline.end,
             "model": f"{MODELS[OVERCONFIDENT_MODEL].model_id}@{MODELS[OVERCONFIDENT_MODEL].version}",
             "score_power": OVERCONFIDENT_POWER,
+        },
+        {
+            "kind": "gold_leak",
+            "from": timeline.leak_from,
+            "to": timeline.end,
+            "queue": QUEUES[LEAK_QUEUE].code,
+            "known_share": LEAK_KNOWN_SHARE,
+            "speed_factor": LEAK_SPEED_FACTOR,
+        },
+        {
+            "kind": "wrong_key",
+            "from": timeline.wrong_key_from,
+            "to": timeline.wrong_key_from + dt.timedelta(days=WRONG_KEY_DAYS - 1),
         },
     ]

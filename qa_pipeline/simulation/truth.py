@@ -13,9 +13,18 @@ The format (dates are ISO texts, shares lie in 0..1):
   - `label_drift`: from, to, market, queue, prevalence_before, prevalence_after (answer -> share).
   - `vendor_dip`: from, to, vendor, error_factor (on each person's chances to err), accuracy_before and accuracy_during
     (share of right production decisions of the vendor on the days before and during).
-  - `guideline_change`: from, to, queue, guideline_before, guideline_after, share_of_label_moved, moved_from, moved_to.
+  - `guideline_change`: from, to, queue, guideline_before, guideline_after, share_of_label_moved, moved_from, moved_to,
+    stale_keys: `{item_id, market, queue, key, right_label}` of the blind tests that were in use on that day and whose
+    key, given under the old guideline, is wrong since.
   - `miscalibrated_version`: from, to, model (`id@version`), score_power: the scores are the true posteriors raised to
     this power and scaled to sum to 1.
+  - `gold_leak`: from, to, queue, known_share, speed_factor: who meets a blind test of the queue again knows the key
+    with that chance and takes that part of the time; first_exposure and later_exposures (`{decisions, right,
+    mean_handle_seconds}` of clean decisions on the queue's blind tests within the dates) and accuracy_gain, the
+    difference of their shares.
+  - `wrong_key`: from, to (the days on which such tests enter; each is in use for 10 days), items: a list of `{item_id,
+    market, queue, key, right_label, entered_on, decisions, right, annotators}`; decisions and right as in `realised`,
+    annotators: how many different ones.
   - `late_file`: feed, business_date, arrives_on, file, rows. Its rows are nowhere else: hold the file back until
     `arrives_on` to play it.
   - `duplicated_file`: feed, business_date, file, superseded_file, rows: every row of `superseded_file` comes again in
@@ -29,7 +38,15 @@ The format (dates are ISO texts, shares lie in 0..1):
 - `vendor_days`: business date -> vendor -> `[n, n_right]` over clean production decisions.
 - `cell_days`: business date -> market -> queue -> `[n, n_right]`, likewise.
 - `models`: list of `{model, kind, share_of_items, separation, is_calibrated}`.
-- `reviews`: `{reviewer_error, anchoring, base_rate, prediction_base_rate, share_blind}`.
+- `reviews`: `{reviewer_error, anchoring, base_rate, prediction_base_rate, share_blind, arbitrated_share,
+  arbiter_error}`; `arbitrated_share` is `{called, clean}`, the chance of arbitration of a verdict that calls a defect
+  and of one that calls none.
+- `qa_accuracy`: `{by_target_kind, by_reviewer}`: kind (label, prediction) or reviewer -> `{defects, called, right,
+  cleared}` over clean blind verdicts: decisions with a defect, how many of them QA called, decisions without one, how
+  many of them QA called none. Sensitivity is called / defects, specificity cleared / right. A technical defect, which
+  leaves the answer alone, is one that QA called.
+- `appeals`: `{filed, resolved, overturned_of_resolved, overturned_of_filed, wrong_of_filed}` over clean appeals; open
+  ones count in `overturned_of_filed` as they will end, and a partly overturned one counts as overturned.
 """
 
 import datetime as dt
@@ -44,8 +61,16 @@ from qa_pipeline.simulation.arrays import Floats, Ints, Rows
 from qa_pipeline.simulation.labels import PRODUCTION
 from qa_pipeline.simulation.operation import MARKETS, MODELS, QUEUES, VENDORS
 from qa_pipeline.simulation.plan import Plan
-from qa_pipeline.simulation.quality import ANCHORING, REVIEWER_ERROR, SHARE_BLIND
+from qa_pipeline.simulation.quality import (
+    ANCHORING,
+    ARBITER_ERROR,
+    ARBITRATED_CALLED,
+    ARBITRATED_CLEAN,
+    REVIEWER_ERROR,
+    SHARE_BLIND,
+)
 from qa_pipeline.simulation.timeline import describe_incidents
+from qa_pipeline.simulation.truth_quality import QualityBook
 from qa_pipeline.simulation.world import (
     ANNOTATOR,
     LEARNING_DAYS,
@@ -68,8 +93,10 @@ class TruthBook:
     file_count: int = 0
     vendor_days: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     cell_days: dict[str, dict[str, dict[str, list[int]]]] = field(default_factory=dict)
+    quality: QualityBook = field(init=False)
 
     def __post_init__(self) -> None:
+        self.quality = QualityBook(self.plan)
         shape = (len(self.plan.world.ids), len(QUEUES))
         self._seen = np.zeros(shape, dtype=np.int64)
         self._right = np.zeros(shape, dtype=np.int64)
@@ -144,7 +171,10 @@ class TruthBook:
                 "share_blind": SHARE_BLIND,
                 "base_rate": plan.review_rate(),
                 "prediction_base_rate": plan.prediction_review_rate(),
+                "arbitrated_share": {"called": ARBITRATED_CALLED, "clean": ARBITRATED_CLEAN},
+                "arbiter_error": ARBITER_ERROR,
             },
+            **self.quality.content(),
         }
 
     def write(self, path: Path) -> None:
@@ -155,6 +185,7 @@ class TruthBook:
     def _incidents(self) -> list[dict[str, Any]]:
         found = describe_incidents(self.plan.timeline, self.plan.world)
         for incident in found:
+            incident.update(self.quality.of_incident(incident["kind"]))
             if incident["kind"] == "vendor_dip":
                 first, last = incident["from"].isoformat(), incident["to"].isoformat()
                 days = {day: mix.get(incident["vendor"], [0, 0]) for day, mix in self.vendor_days.items()}

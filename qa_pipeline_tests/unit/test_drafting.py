@@ -1,5 +1,6 @@
 """Drafted and extended configuration: valid, never overwriting, keeping every character of a user's file."""
 
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from qa_pipeline.config_plan import ConfigPlan, Seen
 from qa_pipeline.countries import COUNTRIES, country_of_market
 from qa_pipeline.drafting import plan_config, write_plan
 from qa_pipeline.errors import ConfigError
+from qa_pipeline.quality_config import QualityConfig
 from qa_pipeline.settings import Home
 from qa_pipeline.taxonomy_draft import is_violating_guess
 from qa_pipeline.toml_text import quote, with_elements, with_tables
@@ -77,9 +79,30 @@ def test_a_first_draft_is_a_valid_config_and_tells_its_guesses(home: Home) -> No
     multi = config.taxonomy.queues["multi"]
     assert ([label.code for label in multi.labels], multi.is_multi_select) == (["ok", "a", "b"], True)
     assert config.target("agreement", market="DE") == 0.667
+    assert config.quality == QualityConfig()
     notes = "\n".join(plan.notes)
     assert "X1 (UTC, because it is no country code)" in notes
     assert "a guess from their names (a, b, hate): check is_violating" in notes
+
+
+def test_a_drafted_quality_toml_names_every_setting_and_changes_none(home: Home) -> None:
+    """Stops a draft that forgets a setting, states another value than holds without it, or replaces a user's file."""
+    _apply(home, _seen({"q": {"a": 1, "ok": 1}}, "DE"))
+    path = home.config / "quality.toml"
+    stated = tomllib.loads(path.read_text(encoding="utf-8"))
+    usual = QualityConfig().model_dump(mode="json", exclude_none=True)
+    usual["acceptance"].pop("queue_aql_percent")
+    assert stated == usual
+    # what has no value of its own is there as a comment that is valid once it is one no more
+    every = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", path.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert {section: set(values) for section, values in every.items()} == {
+        section: set(values) for section, values in QualityConfig().model_dump().items()
+    }
+    QualityConfig.model_validate(every)
+    path.write_text("[baseline]\ndays = 20\n", encoding="utf-8")
+    for name in ("markets", "taxonomy"):
+        (home.config / f"{name}.toml").unlink()
+    assert "quality.toml" not in _apply(home, _seen({"q": {"a": 1, "ok": 1}}, "DE")).files
 
 
 def test_a_queue_with_one_label_gets_a_second_one_and_says_so(home: Home) -> None:
@@ -171,7 +194,11 @@ def test_nothing_is_drafted_from_feeds_without_labels_or_rows(home: Home) -> Non
     assert (plan.files, plan.time_zones) == ({}, {"DE": "Europe/Berlin"})
     assert "carries no labels" in plan.notes[0]
     assert _apply(home, _seen({})).files == {}
-    assert set(_apply(home, _seen({"q": {"a": 1, "ok": 1}})).files) == {"taxonomy.toml", "targets.toml"}
+    assert set(_apply(home, _seen({"q": {"a": 1, "ok": 1}})).files) == {
+        "taxonomy.toml",
+        "targets.toml",
+        "quality.toml",
+    }
     assert set(_apply(home, _seen({"q": {"a": 1}}, "DE")).files) == {"markets.toml"}
     assert set(load_config(home).markets.markets) == {"DE"}
 

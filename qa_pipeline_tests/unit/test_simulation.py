@@ -96,6 +96,8 @@ def test_config_is_drafted_and_valid(tmp_path: Path) -> None:
     assert len(config.taxonomy.queues) >= 4
     assert any(queue.scale == "ordinal" for queue in config.taxonomy.queues.values())
     assert config.target("accuracy", queue="spam") == 0.93
+    assert config.quality.baseline.days == 14
+    assert config.quality.acceptance.aql("hate_speech") == 10.0
 
 
 def test_without_predictions(tmp_path: Path) -> None:
