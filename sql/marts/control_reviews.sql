@@ -12,6 +12,7 @@ select
     cast(sum(n) as bigint) as unit_count,
     cast(sum(weight_ppm) as bigint) as weight,
     cast(sum(weight_sq_ppm) as bigint) as weight_squared,
+    max(max_weight_ppm) as largest_weight,
     cast(coalesce(sum(n) filter (where error_category <> 'none'), 0) as bigint) as defect_count,
     cast(coalesce(sum(weight_ppm) filter (where error_category <> 'none'), 0) as bigint) as defect_weight,
     cast(coalesce(sum(weight_sq_ppm) filter (where error_category <> 'none'), 0) as bigint)
