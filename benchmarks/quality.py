@@ -50,6 +50,7 @@ FILL = {
             'S' || (person % 60) as site, 'L' || (hash(i * 23) % 3) as label, 'L0' as verdict_label,
             case when is_defect then {CATEGORY} else 'none' end as error_category,
             case when is_defect then {SEVERITY} else 'minor' end as severity, 'random' as sampling,
+            hash(i * 61) % 2 = 0 as is_blind,
             (['text', 'image', 'video', 'audio'])[1 + hash(i * 29) % 4] as content_type,
             case when i % {DAYS} < 60 then 'g1' else 'g2' end as guideline_version, 1 as n,
             20000000 as weight_ppm, 400000000 as weight_sq_ppm, 20000000 as max_weight_ppm
@@ -63,6 +64,7 @@ FILL = {
             'model' as rater_kind, 'model@' || (i % 3) as rater, '' as site, 'L' || (hash(i * 23) % 3) as label,
             'L0' as verdict_label, case when is_defect then {CATEGORY} else 'none' end as error_category,
             case when is_defect then {SEVERITY} else 'minor' end as severity, 'random' as sampling,
+            hash(i * 61) % 2 = 0 as is_blind,
             'text' as content_type, '' as guideline_version, 1 as n, 20000000 as weight_ppm,
             400000000 as weight_sq_ppm, 20000000 as max_weight_ppm
         from ({REVIEWED})

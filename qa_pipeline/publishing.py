@@ -72,6 +72,7 @@ COLUMN_DESCRIPTIONS: dict[str, str] = {
     "own": "The subject's ratings of the unit, sorted and joined by commas.",
     "others": "The others' ratings of the unit, sorted and joined by commas; empty when there are none.",
     "is_same": "Whether the decision equals the earlier one, or the label suggested.",
+    "is_blind": "Whether the reviewer did not see the decision.",
     "is_shown": "Whether the annotator saw the suggested label.",
     "bin": "Log-linear score bin, 0 to 2047, rising with the score.",
 }

@@ -6,6 +6,7 @@ and a shifted label mix from day 45; vendor `borealis` errs more; ID/spam sits o
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 
 import duckdb
 import pandas as pd
@@ -15,6 +16,7 @@ from qa_pipeline.config import Config
 from qa_pipeline.marts.verdicts import VERDICT_MARTS
 from qa_pipeline_tests.fake_agreement import agreement_marts
 from qa_pipeline_tests.fake_draws import HOSTILE, MARKETS, QUEUES, TARGETS, Draws, fake_verdict
+from qa_pipeline_tests.fake_quality import EXTRA, quality_marts
 
 _MART_COLUMNS = """
     period varchar, period_start date, period_end date, market varchar, queue varchar, subject_kind varchar,
@@ -24,7 +26,8 @@ _MART_COLUMNS = """
 _MART_TABLES = "\n".join(
     f"create table marts.{mart} ({_MART_COLUMNS}{', verdict varchar' if mart in VERDICT_MARTS else ''});"
     for mart in MARTS
-)
+    if mart not in EXTRA
+) + "\n".join(f"create table marts.{mart} ({_MART_COLUMNS}, {extra});" for mart, extra in EXTRA.items())
 _DDL = f"""
 create schema marts; create schema tallies; create schema ops; create schema quarantine; create schema config;
 {_MART_TABLES}
@@ -89,9 +92,15 @@ def empty_warehouse() -> duckdb.DuckDBPyConnection:
 def fake_warehouse(*, days: int = 60, seed: int = 7, is_hostile: bool = False) -> duckdb.DuckDBPyConnection:
     """An in-memory warehouse with `days` days of made-up marts, tallies and bookkeeping."""
     con = empty_warehouse()
+    for table, rows in _rows(days, seed, is_hostile=is_hostile):
+        _insert(con, table, rows)
+    return con
+
+
+@cache
+def _rows(days: int, seed: int, *, is_hostile: bool) -> list[tuple[str, Sequence[tuple[object, ...]]]]:
+    """Rows by table, drawn once for all tests of a process."""
     draws = Draws(days=days, seed=seed, is_hostile=is_hostile)
-    for mart, rows in draws.marts().items():
-        _insert(con, f"marts.{mart}", rows)
     behind = agreement_marts(
         last=draws.days[-1],
         markets=draws.markets,
@@ -99,13 +108,13 @@ def fake_warehouse(*, days: int = 60, seed: int = 7, is_hostile: bool = False) -
         versions=draws.versions,
         is_hostile=is_hostile,
     )
-    for mart, rows in behind.items():
-        _insert(con, f"marts.{mart}", rows)
-    _insert(con, "tallies.label_counts", draws.label_counts)
-    _insert(con, "tallies.review_counts", draws.review_counts)
-    for table, rows in draws.bookkeeping().items():
-        _insert(con, table, rows)
-    return con
+    marts = [*draws.marts().items(), *behind.items(), *quality_marts(draws).items()]
+    return [
+        *((f"marts.{mart}", rows) for mart, rows in marts),
+        ("tallies.label_counts", draws.label_counts),
+        ("tallies.review_counts", draws.review_counts),
+        *draws.bookkeeping().items(),
+    ]
 
 
 def labels_only_warehouse() -> duckdb.DuckDBPyConnection:
@@ -118,6 +127,7 @@ def labels_only_warehouse() -> duckdb.DuckDBPyConnection:
         "delete from marts.agreement where subject_kind = 'model_version' or subject = 'model'",
         "delete from marts.anchoring",
         "delete from marts.calibration",
+        *(f"delete from marts.{mart}" for mart in ("qa_accuracy", *EXTRA)),
         "delete from tallies.review_counts",
         "delete from tallies.label_counts where rater_kind = 'model'",
         "delete from ops.ledger where feed <> 'labels'",

@@ -370,7 +370,7 @@ def expected_outcomes(operation: Operation, *, restate_days: int) -> Counter[tup
 
 
 def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date of the decision, market, queue, target kind, rater, error category) -> reviews of what markets get."""
+    """(date of the decision, market, queue, target kind, rater, error category, blind) -> reviews that count."""
     targets: dict[tuple[str, str], tuple[date, str]] = {}
     for (feed, day), rows in operation.rows.items():
         for row in rows:
@@ -383,7 +383,8 @@ def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tupl
         kind = row["target_kind"]
         day, rater = targets.get((kind, row["target_id"]), (reviewed_on, ""))
         if rater and (reviewed_on - day).days <= restate_days:
-            counts[day.isoformat(), row["market"], row["queue"], kind, rater, row["error_category"]] += 1
+            is_blind = row["is_blind"].capitalize()
+            counts[day.isoformat(), row["market"], row["queue"], kind, rater, row["error_category"], is_blind] += 1
     return counts
 
 

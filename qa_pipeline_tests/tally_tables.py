@@ -59,7 +59,7 @@ TABLES = {
     "score_sum_ppm BIGINT, score_sq_sum_ppm BIGINT",
     "tallies.review_counts": f"{_CELL}, replicate UTINYINT, target_kind VARCHAR, rater_kind VARCHAR, rater VARCHAR, "
     "vendor VARCHAR, site VARCHAR, label VARCHAR, verdict_label VARCHAR, error_category VARCHAR, severity VARCHAR, "
-    "sampling VARCHAR, content_type VARCHAR, guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, "
+    "sampling VARCHAR, is_blind BOOLEAN, content_type VARCHAR, guideline_version VARCHAR, n BIGINT, weight_ppm BIGINT, "
     "weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.reviewer_outcomes": f"{_CELL}, replicate UTINYINT, reviewer VARCHAR, target_kind VARCHAR, "
     "sampling VARCHAR, is_called BOOLEAN, found VARCHAR, arbitration_sampling VARCHAR, n BIGINT, weight_ppm BIGINT, "
@@ -70,7 +70,7 @@ TABLES = {
     "tallies.annotator_label_counts": f"{_CELL}, replicate UTINYINT, vendor VARCHAR, rater VARCHAR, label VARCHAR, "
     "n BIGINT",
     "tallies.lot_counts": f"{_CELL}, vendor VARCHAR, lot VARCHAR, sort VARCHAR, severity VARCHAR, place BIGINT, "
-    "n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT",
+    "n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT, "
     "n_decisions BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
@@ -101,6 +101,7 @@ DEFAULTS: dict[str, Any] = {
     "reference_kind": "gold",
     "sampling": "census",
     "target_kind": "label",
+    "is_blind": True,
     "verdict_label": "yes",
     "error_category": "none",
     "severity": "minor",

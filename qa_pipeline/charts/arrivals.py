@@ -7,12 +7,14 @@ from qa_pipeline.charts.operations import Operations
 # A figure needs one feed of every group.
 Needs = tuple[tuple[str, ...], ...]
 AUDITS: Needs = (("reviews",),)
+GOLD: Needs = (("gold",),)
 REFERENCES: Needs = (("gold", "reviews"),)
 MODELS: Needs = (("predictions",),)
 MODEL_REFERENCES: Needs = (*MODELS, *REFERENCES)
 _LINES: dict[str, tuple[str, Needs]] = {
     "audits": ("Defect rate and audited share", AUDITS),
     "references": ("Accuracy of people and vendors", REFERENCES),
+    "gold": ("Known answers: labels that people miss, leaks and wrong keys", GOLD),
     "models": ("Volume, drift and accuracy of models", MODELS),
 }
 
@@ -50,6 +52,6 @@ class Arrivals:
         return ""
 
     def missing(self, *kinds: str) -> list[tuple[str, str]]:
-        """What a page lacks, and why: one line for each of `audits`, `references` and `models` that has not arrived."""
+        """What a page lacks, and why: one line for each of the kinds (keys of `_LINES`) that has not arrived."""
         lines = [(name, self.why_not(needs)) for name, needs in (_LINES[kind] for kind in kinds)]
         return [(name, reason) for name, reason in lines if reason]

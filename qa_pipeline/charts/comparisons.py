@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from qa_pipeline.charts import findings, words
 from qa_pipeline.charts.intervals import Bar, intervals_spec
-from qa_pipeline.charts.measures import ACCURACY, DEFECT_RATE, Measure
+from qa_pipeline.charts.measures import ACCURACY, DEFECT_RATE, RECALL, Measure
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import ACT as ACT_COLOR
@@ -28,6 +28,12 @@ REFERENCE_WORDS = {
     "arbitration": "arbitrated decisions",
     "qa": "blind audits",
     "any": "the best reference of each item",
+}
+_QUESTIONS = {
+    ("Vendor", True): "Which vendors make more defects?",
+    ("Vendor", False): "Which vendors decide as the reference does?",
+    ("Model version", False): "Which model versions decide as the reference does?",
+    ("Label", False): "Which labels do people miss where the answer is known?",
 }
 _KINDS = ("gold", "expert", "arbitration", "qa")
 
@@ -85,6 +91,23 @@ def vendor_defect_chart(
     )
 
 
+def label_chart(rows: Sequence[MartRow], *, key: str, overall: MartRow | None) -> Chart:
+    """How often people find each label on items with a known answer: `marts.accuracy` rows by label, newest 28 days.
+
+    No target: that of accuracy is for all decisions together, and a rare label may be found less often.
+    """
+    return _subjects(
+        rows,
+        key=key,
+        overall=overall,
+        targets={},
+        noun="Label",
+        measure=RECALL,
+        by=REFERENCE_WORDS["gold"],
+        lead="Share of the decisions on items with this known answer that gave it",
+    )
+
+
 def _subjects(
     rows: Sequence[MartRow],
     *,
@@ -97,11 +120,11 @@ def _subjects(
     lead: str,
 ) -> Chart:
     """One interval a subject, the best on top; who has too few judged decisions is hollow and takes no part."""
-    names = {row.subject: row.subject or "(no vendor named)" for row in rows}
-    question = (
-        f"Which {noun.lower()}s {'make more defects' if measure.is_high_bad else 'decide as the reference does'}?"
-    )
-    title = findings.subjects_title(rows, noun=noun, measure=measure, by=by, names=names, targets=targets)
+    names = {row.subject: row.subject or f"(no {noun.lower()} named)" for row in rows}
+    said = {subject: f"the label {name}" for subject, name in names.items()} if measure is RECALL else names
+    question = _QUESTIONS[noun, measure.is_high_bad]
+    title = findings.subjects_title(rows, noun=noun, measure=measure, by=by, names=said, targets=targets)
+    title = f"{title[0].upper()}{title[1:]}" if measure is RECALL else title
     shown = [row for row in rows if row.estimate is not None]
     few = [row for row in shown if row.n_items < MIN_ITEMS]
     if len(few) == len(shown):
@@ -109,7 +132,7 @@ def _subjects(
         reason = f"fewer than {MIN_ITEMS} judged decisions ({counts})" if few else ""
         reason = reason or words.reason_text(rows[0].reason if rows else None)
         return Chart(key, title, question, "", None, reason, 0, None)
-    color = LINE if noun == "Vendor" else MODEL
+    color = MODEL if noun == "Model version" else LINE
     bars = [
         _bar(row, name=names[row.subject], color=color, target=targets.get(row.subject), measure=measure)
         for row in shown

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from statistics import median
 
 from qa_pipeline.charts import words
-from qa_pipeline.charts.measures import ACCURACY, AGREEMENT, DEFECT_RATE, Measure
+from qa_pipeline.charts.measures import AGREEMENT, DEFECT_RATE, Measure
 from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.series import period_text, point_time
 from qa_pipeline.charts.verdicts import (
@@ -146,12 +146,8 @@ def subjects_title(
 
 
 def _worse(subjects: Sequence[str], *, measure: Measure, names: Mapping[str, str]) -> str:
-    is_one = len(subjects) == 1
-    if measure is ACCURACY:
-        verb = "is less accurate than" if is_one else "are less accurate than"
-    else:
-        verb = "has more defects than" if is_one else "have more defects than"
-    return f"{words.join([names[subject] for subject in subjects])} {verb}"
+    one, several = measure.worse
+    return f"{words.join([names[subject] for subject in subjects])} {one if len(subjects) == 1 else several}"
 
 
 def compare_title(rows: Sequence[MartRow], *, noun: str, measure: Measure, by: str, names: Mapping[str, str]) -> str:

@@ -1,16 +1,18 @@
 """What the index shows: the two matrices, the worst queues, the newest day, what is on hold. No HTML here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from qa_pipeline.charts import words
+from qa_pipeline.charts.alarms import Key, State, alarm_list, alarm_sentence, annotator_sentence
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.measures import AGREEMENT, DEFECT_RATE, HEADLINE, Measure
 from qa_pipeline.charts.naming import ALL, CROSS, slug
 from qa_pipeline.charts.operations import Operations
 from qa_pipeline.charts.overview import Figure, Overview
+from qa_pipeline.charts.quality_rows import Signal
 from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.standing import Count, attention, counts, headline
 from qa_pipeline.charts.verdicts import ABSENT, ACT, RULE, WATCH
@@ -46,9 +48,15 @@ def index_context(
     volumes: Sequence[Volume],
     operations: Operations,
     arrivals: Arrivals,
+    states: Mapping[Key, State],
+    annotators: Sequence[Signal],
 ) -> dict[str, Any]:
-    """Everything `index.html.j2` needs, beside the frame that all pages share."""
+    """Everything `index.html.j2` needs, beside the frame that all pages share.
+
+    `states` are the control charts of all markets in the newest 7 days, `annotators` the signals of annotators in them.
+    """
     found = attention(overview, files=files)
+    alarms = alarm_list(states, names=overview.names, files=files)
     shown = [measure for measure in HEADLINE if overview.shows(measure)]
     numbers = counts(overview)
     return {
@@ -62,6 +70,10 @@ def index_context(
         "queue_heads": [overview.names.queue(queue) for queue in (*_shown_queues(overview), ALL)],
         "attention": found[:ATTENTION_SHOWN],
         "attention_hidden": max(0, len(found) - ATTENTION_SHOWN),
+        "alarms": alarms[:ATTENTION_SHOWN],
+        "alarms_hidden": max(0, len(alarms) - ATTENTION_SHOWN),
+        "alarm_sentence": alarm_sentence(states, alarms),
+        "annotator_alarms": annotator_sentence(annotators),
         "newest_day": _newest_day(overview, files=files, volumes=volumes),
         "shows_defects": DEFECT_RATE in shown,
         "can_change": any(figure.can_change for measure in shown for figure in overview.cells(measure)),

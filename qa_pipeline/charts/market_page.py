@@ -6,6 +6,7 @@ from typing import Any
 from qa_pipeline.charts import findings, habits
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
 from qa_pipeline.charts.agreement_rows import AgreementRows
+from qa_pipeline.charts.alarms import alarm_list, alarm_sentence, chart_states
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.drift_map import drift_map
 from qa_pipeline.charts.market_rows import MarketRows
@@ -32,13 +33,26 @@ def market_context(
     """Everything `market.html.j2` needs, beside the frame that all pages share."""
     queues = _worst_first(overview, market=market)
     volumes = [volume for found in rows.volumes.values() for volume in found]
+    states = chart_states(
+        (point for found in rows.quality.points.values() for point in found),
+        (signal for found in rows.quality.signals.values() for signal in found),
+        last=overview.span.last,
+    )
     sections = [
         queue_section(
-            rows, overview=overview, market=market, queue=queue, place=place, config=config, arrivals=arrivals
+            rows,
+            overview=overview,
+            states=states,
+            market=market,
+            queue=queue,
+            place=place,
+            config=config,
+            arrivals=arrivals,
         )
         for place, queue in enumerate(queues)
     ]
     found = attention(overview, files={}, market=market)
+    alarms = alarm_list(states, names=overview.names, files={})
     across = _drift_across(rows, overview=overview, queues=queues)
     return {
         "overview": overview,
@@ -47,6 +61,9 @@ def market_context(
         "lead": market_sentence(overview, market=market),
         "attention": found[:ATTENTION_SHOWN],
         "attention_hidden": max(0, len(found) - ATTENTION_SHOWN),
+        "alarms": alarms[:ATTENTION_SHOWN],
+        "alarms_hidden": max(0, len(alarms) - ATTENTION_SHOWN),
+        "alarm_sentence": alarm_sentence(states, alarms, is_one_market=True),
         "tiles": tiles(overview, market=market, volumes=volumes),
         "arrivals_missing": [*arrivals.missing(*_wanted(rows)), *_never(rows.agreement)] if sections else [],
         "shows_defects": overview.shows(DEFECT_RATE),
@@ -63,7 +80,9 @@ def market_context(
 def _wanted(rows: MarketRows) -> list[str]:
     """What a market's page has when every feed arrives; experts' decisions are a reference that needs no feed."""
     has_accuracy = any(row.estimate is not None for found in rows.accuracy.values() for row in found)
-    return ["audits", "models"] if has_accuracy else ["audits", "references", "models"]
+    has_gold = any(row.reference_kind == "gold" for found in rows.accuracy.values() for row in found)
+    kinds = {"references": not has_accuracy, "gold": not has_gold}
+    return [kind for kind in ("audits", "references", "gold", "models") if kinds.get(kind, True)]
 
 
 def _never(rows: AgreementRows) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from qa_pipeline.charts.agreement_rows import AgreementRows, read_agreement
 from qa_pipeline.charts.comparisons import METRIC_NAMES
 from qa_pipeline.charts.overview import Overview
+from qa_pipeline.charts.quality_market import QualityRows, read_quality
 from qa_pipeline.charts.reading import GuidelineChange, MartRow, Reader, Volume, by_queue, newest_only
 
 
@@ -21,6 +22,7 @@ class MarketRows:
     volumes: Mapping[str, list[Volume]]
     changes: Mapping[str, list[GuidelineChange]]
     agreement: AgreementRows
+    quality: QualityRows
 
 
 def read_market(
@@ -44,7 +46,7 @@ def read_market(
     accuracy = reader.mart(
         "accuracy",
         metrics=["accuracy"],
-        subject_kinds=["rater_kind", "vendor", "model_version"],
+        subject_kinds=["rater_kind", "vendor", "model_version", "label"],
         periods=["trailing_28d"],
         markets=[market],
         since=since,
@@ -74,4 +76,5 @@ def read_market(
         volumes=by_queue(volume for volume in volumes if volume.market == market),
         changes=by_queue(change for change in changes if change.market == market),
         agreement=read_agreement(reader, market=market, first=since, last=overview.span.last),
+        quality=read_quality(reader, market=market, first=since, last=overview.span.last),
     )

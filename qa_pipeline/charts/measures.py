@@ -11,7 +11,10 @@ MeasureKey = Literal["defect_rate", "agreement", "accuracy"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure with a target. `key` is its name in targets.toml; `unit` is what its items are called."""
+    """A figure with a target. `key` is its name in targets.toml; `unit` is what its items are called.
+
+    `worse` is how one subject, or several, are said to be on its bad side.
+    """
 
     key: MeasureKey
     name: str
@@ -19,6 +22,7 @@ class Measure:
     is_high_bad: bool
     is_share: bool
     unit: str
+    worse: tuple[str, str]
 
     @property
     def title(self) -> str:
@@ -49,8 +53,42 @@ class Measure:
         return self.text(value, digits=words.digits_beside(value * scale, (goal,), digits=digits))
 
 
-DEFECT_RATE = Measure("defect_rate", "Defect rate", "", is_high_bad=True, is_share=True, unit="random audit")
-AGREEMENT = Measure("agreement", "Agreement", "\u03b1", is_high_bad=False, is_share=False, unit="item")
-ACCURACY = Measure("accuracy", "Accuracy", "", is_high_bad=False, is_share=True, unit="decision")
+DEFECT_RATE = Measure(
+    "defect_rate",
+    "Defect rate",
+    "",
+    is_high_bad=True,
+    is_share=True,
+    unit="random audit",
+    worse=("has more defects than", "have more defects than"),
+)
+AGREEMENT = Measure(
+    "agreement",
+    "Agreement",
+    "\u03b1",
+    is_high_bad=False,
+    is_share=False,
+    unit="item",
+    worse=("agrees less than", "agree less than"),
+)
+ACCURACY = Measure(
+    "accuracy",
+    "Accuracy",
+    "",
+    is_high_bad=False,
+    is_share=True,
+    unit="decision",
+    worse=("is less accurate than", "are less accurate than"),
+)
+# The accuracy of the decisions whose right label is one and the same: how often people find it.
+RECALL = Measure(
+    "accuracy",
+    "Found",
+    "",
+    is_high_bad=False,
+    is_share=True,
+    unit="decision",
+    worse=("is found less often than", "are found less often than"),
+)
 # What is judged for every market and queue, in the order in which the pages name it.
 HEADLINE = (DEFECT_RATE, AGREEMENT)

@@ -15,6 +15,7 @@ import duckdb
 import jinja2
 
 from qa_pipeline.charts import words
+from qa_pipeline.charts.alarms import RECENT_DAYS, SUBJECT_KINDS, chart_states, recent_since
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.index_page import index_context
 from qa_pipeline.charts.market_page import market_context
@@ -23,6 +24,7 @@ from qa_pipeline.charts.naming import Names, market_files
 from qa_pipeline.charts.operations import read_operations
 from qa_pipeline.charts.overview import SHOWN_DAYS, build_overview
 from qa_pipeline.charts.publishing import publish
+from qa_pipeline.charts.quality_rows import read_points, read_signals
 from qa_pipeline.charts.reading import Reader
 from qa_pipeline.charts.theme import figure_json
 from qa_pipeline.charts.trends import Span
@@ -35,6 +37,7 @@ from qa_pipeline.charts.verdicts import (
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.marts.verdicts import RELIABLE_FROM, TENTATIVE_FROM
+from qa_pipeline.stats import control
 
 ASSETS = ("style.css", "theme.js", "pages.js")
 
@@ -100,7 +103,20 @@ def write_pages(
         "contract.html.j2", feeds=FEEDS, page="contract", shown_rules={rule.rule_id for rule in operations.rules}
     )
     pages["method.html"] = render("method.html.j2", page="method", **_method(config))
-    index = index_context(overview, files=files, volumes=volumes, operations=operations, arrivals=arrivals)
+    since = recent_since(end)
+    index = index_context(
+        overview,
+        files=files,
+        volumes=volumes,
+        operations=operations,
+        arrivals=arrivals,
+        states=chart_states(
+            read_points(reader, subject_kinds=SUBJECT_KINDS, since=since),
+            read_signals(reader, subject_kinds=SUBJECT_KINDS, since=since),
+            last=end,
+        ),
+        annotators=read_signals(reader, subject_kinds=["annotator"], since=since),
+    )
     pages["index.html"] = render("index.html.j2", page="index", **index)
     written = publish(pages, folder=reports, obsolete=("market-*.html", "assets/plotly-*.js"))
     html = written[n_assets:]
@@ -160,5 +176,7 @@ def _method(config: Config) -> Mapping[str, Any]:
         "psi_noticeable": PSI_NOTICEABLE,
         "psi_large": PSI_LARGE,
         "baseline_days": MIN_BASELINE_DAYS,
+        "control_days": control.MIN_BASELINE_DAYS,
+        "recent_days": RECENT_DAYS,
         "shown_days": SHOWN_DAYS,
     }

@@ -1,11 +1,12 @@
 """What a market's page shows of one queue: its charts by place, and what could not be drawn and why. No HTML here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from qa_pipeline.charts import findings
 from qa_pipeline.charts.agreement_rows import AgreementRows
-from qa_pipeline.charts.arrivals import AUDITS, MODEL_REFERENCES, REFERENCES, Arrivals, Needs
+from qa_pipeline.charts.alarms import Key, State
+from qa_pipeline.charts.arrivals import AUDITS, GOLD, MODEL_REFERENCES, REFERENCES, Arrivals, Needs
 from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, reference_kind, vendor_defect_chart
 from qa_pipeline.charts.confusion import confusion_chart
 from qa_pipeline.charts.drift_map import drift_map, subject_name
@@ -13,6 +14,7 @@ from qa_pipeline.charts.habits import Habits, habits
 from qa_pipeline.charts.market_rows import MarketRows
 from qa_pipeline.charts.naming import slug
 from qa_pipeline.charts.overview import Figure, Overview
+from qa_pipeline.charts.queue_quality import QueueQuality, queue_quality
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import Chart
 from qa_pipeline.charts.trends import defect_trend
@@ -23,15 +25,16 @@ from qa_pipeline.charts.whom import whom_chart
 from qa_pipeline.config import Config
 
 # What a card takes beside its figure: title, question, note, tools, padding and the gap to the next card.
-CARD_EXTRA = 176
+CARD_EXTRA = 205
 
 
 @dataclass(frozen=True)
 class QueueSection:
     """Everything about one queue: its anchor, both figures, its charts by place, and what could not be drawn and why.
 
-    `top` is a row, `left` a stack beside `right`, `bottom` spans the page, `why` are figures of what is behind the
-    agreement, side by side, with `habits` after them; a place may be empty.
+    `top` is a row, `left` a stack beside the stack `right`, `bottom` spans the page, `why` are figures of what is
+    behind the agreement, side by side, with `habits` after them; a place may be empty. `quality` is what is behind
+    the defects.
     """
 
     anchor: str
@@ -44,6 +47,7 @@ class QueueSection:
     bottom: Sequence[Chart]
     why: Sequence[Chart]
     habits: Habits | None
+    quality: QueueQuality
     missing: Sequence[Chart]
 
     @property
@@ -61,39 +65,44 @@ def queue_section(
     rows: MarketRows,
     *,
     overview: Overview,
+    states: Mapping[Key, State],
     market: str,
     queue: str,
     place: int,
     config: Config,
     arrivals: Arrivals,
 ) -> QueueSection:
-    """Draw everything of a market's queue; `place` numbers the keys of its charts."""
+    """Draw everything of a market's queue; `place` numbers the keys of its charts, `states` are its control charts'."""
     defect = overview.defects[market, queue]
+    quality = queue_quality(
+        rows, overview=overview, states=states, market=market, queue=queue, place=place, config=config
+    )
+    trend = defect_trend(
+        defect.rows,
+        key=f"defect-{place}",
+        span=overview.span,
+        target=defect.target,
+        changes=rows.changes.get(queue, []),
+    )
     top: list[tuple[Chart, Needs]] = [
-        (
-            defect_trend(
-                defect.rows,
-                key=f"defect-{place}",
-                span=overview.span,
-                target=defect.target,
-                changes=rows.changes.get(queue, []),
-            ),
-            AUDITS,
-        ),
+        (replace(trend, remarks=(quality.corrected,) if quality.corrected else ()), AUDITS),
         (coefficient_chart(rows.coefficients.get(queue, []), key=f"coefficients-{place}"), ()),
     ]
     left: list[tuple[Chart, Needs]] = [
         (_vendors(rows, market=market, queue=queue, key=f"vendors-{place}", config=config), REFERENCES),
-        (_versions(rows, market=market, queue=queue, key=f"versions-{place}", config=config), MODEL_REFERENCES),
     ]
+    versions = _versions(rows, market=market, queue=queue, key=f"versions-{place}", config=config)
     if rows.vendor_defects.get(queue):
         found = _vendor_defects(rows, defect=defect, key=f"vendor-defects-{place}", config=config)
         left.insert(0, (found, AUDITS))
+    # Models stand over the volume, so that both columns end together.
+    beside = [versions] if versions.spec is not None and len(left) > 1 else []
+    stacked = [chart for chart, _ in left] if beside else [*(chart for chart, _ in left), versions]
     volume = volume_chart(
         rows.volumes.get(queue, []),
         key=f"volume-{place}",
         span=overview.span,
-        height=_height_beside([chart.height for chart, _ in left if chart.spec is not None]),
+        height=_height_beside(_heights(stacked), above=_heights(beside)),
     )
     drift = _drift(rows.drift.get(queue, []), key=f"drift-{place}", overview=overview)
     why = _why(rows.agreement, queue=queue, place=place, config=config)
@@ -103,8 +112,8 @@ def queue_section(
         defect=defect,
         agreement=overview.agreements[market, queue],
         top=[chart for chart, _ in top if chart.spec is not None],
-        left=[chart for chart, _ in left if chart.spec is not None],
-        right=[volume] if volume.spec is not None else [],
+        left=[chart for chart in stacked if chart.spec is not None],
+        right=[chart for chart in (*beside, volume) if chart.spec is not None],
         bottom=[drift] if drift.spec is not None else [],
         why=[chart for chart in why if chart.spec is not None],
         habits=habits(
@@ -113,12 +122,31 @@ def queue_section(
             sessions=rows.agreement.sessions.get(queue, []),
             last=overview.span.last,
         ),
+        quality=_drawn(quality),
         # What a feed keeps away is said once, at the top of the page.
         missing=[
             chart
-            for chart, needs in [*top, *left, (volume, ()), (drift, ()), *((chart, ()) for chart in why)]
-            if chart.spec is None and not arrivals.why_not(needs)
+            for chart, needs in [
+                *top,
+                *((chart, AUDITS) for chart in quality.control),
+                *zip(quality.details, (AUDITS, GOLD), strict=True),
+                *left,
+                (versions, MODEL_REFERENCES),
+                (volume, ()),
+                (drift, ()),
+                *((chart, ()) for chart in why),
+            ]
+            if not chart.is_shown and not arrivals.why_not(needs)
         ],
+    )
+
+
+def _drawn(quality: QueueQuality) -> QueueQuality:
+    """Without the charts that have nothing to draw; what they have to say is in the list of what is missing."""
+    return replace(
+        quality,
+        control=[chart for chart in quality.control if chart.is_shown],
+        details=[chart for chart in quality.details if chart.is_shown],
     )
 
 
@@ -133,9 +161,18 @@ def _why(rows: AgreementRows, *, queue: str, place: int, config: Config) -> list
     ]
 
 
-def _height_beside(heights: Sequence[int]) -> int:
-    """Height of a figure beside a stack of cards with figures of these heights, so that both columns end together."""
-    return sum(heights) + CARD_EXTRA * max(0, len(heights) - 1) if heights else 220
+def _heights(charts: Sequence[Chart]) -> list[int]:
+    return [chart.height for chart in charts if chart.spec is not None]
+
+
+def _height_beside(heights: Sequence[int], *, above: Sequence[int]) -> int:
+    """Height of a figure beside a stack of cards with figures of these heights, so that both columns end together.
+
+    `above` are the heights of figures that stand over it in its own column.
+    """
+    if not heights:
+        return 220
+    return max(220, sum(heights) - sum(above) + CARD_EXTRA * (len(heights) - 1 - len(above)))
 
 
 def _vendor_defects(rows: MarketRows, *, defect: Figure, key: str, config: Config) -> Chart:

@@ -24,6 +24,8 @@ Mart = Literal[
     "accuracy",
     "defect_rate",
     "drift",
+    "qa_accuracy",
+    "gold_health",
 ]
 MARTS: tuple[Mart, ...] = get_args(Mart)
 # Those that have every market, queue and day there is.
@@ -39,7 +41,7 @@ select
     coalesce(n_ratings, 0) as n_ratings,
     coalesce(is_provisional, false) as is_provisional,
     reason,
-    the_verdict as verdict,
+    the_columns,
 from marts.the_mart
 where
     ($markets::varchar[] is null or list_contains($markets::varchar[], market))
@@ -49,10 +51,15 @@ where
     and ($since::date is null or period_end >= $since::date)
 order by period_end, market, queue, subject_kind, subject, metric, reference_kind
 """
-# Identifiers are these words, never data.
+
+
+def mart_query(mart: str, columns: Sequence[str]) -> str:
+    """The select of one mart. Identifiers are our words, never data."""
+    return _MART_SELECT.replace("the_mart", mart).replace("the_columns", ", ".join(columns))
+
+
 _MART_QUERIES: dict[str, str] = {
-    mart: _MART_SELECT.replace("the_mart", mart).replace("the_verdict", "verdict" if mart in VERDICT_MARTS else "null")
-    for mart in MARTS
+    mart: mart_query(mart, ["verdict" if mart in VERDICT_MARTS else "null"]) for mart in MARTS
 }
 
 _NEWEST_DAY = "select max(period_end) from marts.the_mart where period = 'day' and n_ratings > 0"
@@ -190,14 +197,8 @@ class Reader:
         since: date | None = None,
     ) -> list[MartRow]:
         """Rows of a mart by metric, subject kind, period, market (None: all) and earliest period_end."""
-        parameters = {
-            "markets": None if markets is None else list(markets),
-            "periods": list(periods),
-            "metrics": list(metrics),
-            "subject_kinds": list(subject_kinds),
-            "since": since,
-        }
-        found = self.rows(_MART_QUERIES[mart], needs=[f"marts.{mart}"], parameters=parameters)
+        asked = wanted(metrics, subject_kinds, periods=periods, markets=markets, since=since)
+        found = self.rows(_MART_QUERIES[mart], needs=[f"marts.{mart}"], parameters=asked)
         return [MartRow._make(row) for row in found]
 
     def newest_day(self) -> date | None:
@@ -226,6 +227,24 @@ class Reader:
         """Days on which another guideline became the usual one."""
         found = self.rows(_GUIDELINES, needs=["tallies.label_counts"])
         return [GuidelineChange(*row) for row in found]
+
+
+def wanted(
+    metrics: Sequence[str],
+    subject_kinds: Sequence[str],
+    *,
+    periods: Sequence[str],
+    markets: Sequence[str] | None,
+    since: date | None,
+) -> Parameters:
+    """Parameters of a mart's select."""
+    return {
+        "markets": None if markets is None else list(markets),
+        "periods": list(periods),
+        "metrics": list(metrics),
+        "subject_kinds": list(subject_kinds),
+        "since": since,
+    }
 
 
 def by_queue(rows: Iterable[OfQueue]) -> dict[str, list[OfQueue]]:

@@ -51,6 +51,7 @@ class Chart:
 
     `title` states the finding, `question` what it answers, `note` how to read it. `spec` is None where there is not
     enough data; `reason` then says why. `height` is in CSS pixels. `table` holds the same rows as the figure.
+    `remarks` are sentences under it that belong to it, `more_tables` the numbers behind them.
     """
 
     key: str
@@ -62,6 +63,18 @@ class Chart:
     height: int
     table: Table | None
     link: str = ""
+    remarks: tuple[str, ...] = ()
+    more_tables: tuple[Table, ...] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it has anything to show: a figure, or sentences that need none."""
+        return self.spec is not None or bool(self.remarks)
+
+    @property
+    def tables(self) -> list[Table]:
+        """All its numbers."""
+        return [*([self.table] if self.table is not None else []), *self.more_tables]
 
 
 def figure_json(spec: Spec) -> Markup:
@@ -121,7 +134,7 @@ def time_axis(first: date, last: date, *, ticks: int = 6, **more: Any) -> Spec:
     tick0 = date.fromordinal(monday if days >= 21 else first.toordinal())
     base: Spec = {
         "type": "date",
-        "range": [f"{date.fromordinal(first.toordinal() - 1)}T12:00", f"{last}T12:00"],
+        "range": list(half_days(first, last)),
         "tick0": tick0.isoformat(),
         "dtick": step * 86_400_000,
         "tickformat": "%-d %b",
@@ -154,6 +167,11 @@ def mark_shapes(days: Sequence[date]) -> list[Spec]:
         {"type": "line", "xref": "x", "x0": f"{day}", "x1": f"{day}", "yref": "paper", "y0": 0, "y1": 1, "line": line}
         for day in days
     ]
+
+
+def half_days(first: date, last: date) -> tuple[str, str]:
+    """Ends of a stretch of whole days on a date axis, where a day's point lies on its midnight."""
+    return f"{date.fromordinal(first.toordinal() - 1)}T12:00", f"{last}T12:00"
 
 
 def note(text: str, **where: Any) -> Spec:

@@ -50,7 +50,7 @@ def defect_trend(
 
     `rows` are `marts.defect_rate` rows of metric defect_rate and subject human, any periods.
     """
-    grain = choose_grain(rows)
+    grain = _trend_grain(rows)
     points = at_grain(rows, grain=grain, first=span.first)
     current = newest(rows)
     question = (
@@ -83,7 +83,7 @@ def defect_trend(
                 *([line_shape(y=target)] if target is not None else []),
                 *mark_shapes([mark.day for mark in marks]),
             ],
-            annotations=[*labels, *_mark_labels(marks)],
+            annotations=[*labels, *mark_labels(marks)],
         ),
     }
     return Chart(
@@ -102,6 +102,12 @@ def defect_trend(
         264,
         _defect_table(points, current, target=target),
     )
+
+
+def _trend_grain(rows: Sequence[MartRow]) -> str:
+    """Weeks from three on: the days are the control chart's."""
+    weeks = sum(row.period == "week" and row.estimate is not None for row in rows)
+    return "week" if weeks >= 3 else choose_grain(rows)
 
 
 def axis_end(span: Span, *, grain: str) -> date:
@@ -159,7 +165,12 @@ def _right_labels(current: MartRow | None, *, target: float | None, top: float) 
         labels.append((current.estimate, f"<b>28 d {words.percent(current.estimate)}</b>", INK))
     if target is not None:
         labels.append((target, f"target {words.exact_percent(target)}", MUTED))
-    labels.sort(key=lambda label: label[0])
+    return right_labels(labels, top=top)
+
+
+def right_labels(labels: Sequence[tuple[float, str, str]], *, top: float) -> list[Spec]:
+    """One or two labels (value, text, colour) right of a plot from 0 to `top`, at their values but not touching."""
+    labels = sorted(labels)
     is_close = len(labels) == 2 and (labels[1][0] - labels[0][0]) / top < 0.09
     anchors = ["top", "bottom"] if is_close else ["middle", "middle"]
     return [
@@ -177,7 +188,8 @@ def _right_labels(current: MartRow | None, *, target: float | None, top: float) 
     ]
 
 
-def _mark_labels(marks: Iterable[GuidelineChange]) -> list[Spec]:
+def mark_labels(marks: Iterable[GuidelineChange]) -> list[Spec]:
+    """The names of the guidelines over the lines where they came into force."""
     return [
         note(
             words.plot_text(words.short(f"guideline {mark.version}", limit=26)),

@@ -1,7 +1,7 @@
 """The one rule that turns a figure and its target into a status, used by every page, list, headline and chart.
 
-Pure: rows in, verdicts out. `RULE` is printed on the pages, so that a reader sees the rule that judged. Control limits
-from a queue's own past belong to a later mart, not here.
+Pure: rows in, verdicts out. `RULE` is printed on the pages, so that a reader sees the rule that judged. What
+a queue's own past says of it is `alarms`.
 """
 
 from collections.abc import Iterable

@@ -13,19 +13,29 @@ NOTHING = "\u2013"
 MORE_DIGITS = 4
 
 _REASONS = {
+    "bounds_only": "only bounds are known",
+    "contradicted": "fewer defects were found than QA\u2019s own false alarms",
+    "control_limits": "judged by its limits",
     "expectation": "an expectation has no interval",
     "mixed_scales": "the queues use different scales",
+    "no_arbitration": "none of QA\u2019s blind verdicts was reviewed again",
     "no_baseline": "no 28 days before to compare with",
     "no_comparison": "nothing to compare with",
     "no_data": "no data",
     "no_pairs": "no item was judged twice",
     "one_label_only": "only one label was used",
+    "one_sided_arbitration": "QA\u2019s verdicts of one sort were never reviewed again",
+    "planned": "a number to plan with has no interval",
     "rare_labels": "labels other than the commonest are too rare for an interval",
     "scores_incomplete": "scores are not delivered for every label",
+    "short_baseline": "the baseline has fewer than 14 days with reviews",
     "sparse_categories": "some labels are too rare for an interval",
+    "thin_arbitration": "too few of QA\u2019s verdicts were reviewed again",
     "too_few_disagreements": "too few disagreements for an interval",
     "too_few_events": "too few of the rarer outcome for an interval",
     "too_few_items": "too few items",
+    "uninformative_qa": "QA\u2019s verdicts say nothing: they are right as often as chance",
+    "unequal_sampling": "not all decisions had the same chance of being reviewed",
 }
 
 

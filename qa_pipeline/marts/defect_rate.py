@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.contracts import ERROR_CATEGORIES, SEVERITIES
-from qa_pipeline.marts.corrected_defects import corrected_figures
+from qa_pipeline.marts import corrected_defects
+from qa_pipeline.marts.differences import completed
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, Score, Subject, rate_figures, share
 from qa_pipeline.marts.reading import Table, read_table
@@ -37,15 +38,15 @@ _COMMENT = (
     "bounds for few events, corrected for the share of decisions that was reviewed (where all were, the rate is exact "
     "and the interval that of the process behind it); where weights differ also no shorter than the jackknife (100 "
     "reviews or more, 10 of the rarer outcome, in 8 replicates). defect_rate_corrected (rater_kind, vendor, "
-    "model_version): the defect rate less what QA's own errors make of it (Rogan and Gladen 1978), by QA's "
-    "sensitivity and specificity in the same market and queue or roll-up, on labels for people and on predictions for "
-    "models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict on a decision "
+    "model_version): the defect rate of blind reviews (n_items) less what QA's own errors make of it (Rogan and Gladen "
+    "1978), by QA's sensitivity and specificity in the same market and queue or roll-up, on labels for people and on "
+    "predictions for models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict on a decision "
     "of the period's last days may be dated after it: QA is supposed to err then as it did in those 28 days."
 )
 MART = Mart(
     name="defect_rate",
     comment=_COMMENT,
-    queries=("defect_annotators", "defect_slices", "qa_verdicts"),
+    queries=("defect_annotators", "defect_blind", "defect_slices", "qa_verdicts"),
     headline=Headline("rater_kind", "human", "defect_rate", REFERENCE_KIND),
     source=Source("review_counts", "sampling = 'random'"),
 )
@@ -68,11 +69,13 @@ def defect_rate_figures(
     be many more keys.
     """
     people = read_table(con, sql_root=sql_root, name="defect_annotators", parameters={})
+    blind = read_table(con, sql_root=sql_root, name="defect_blind", parameters={})
     always = tuple(subject for subject in slices(reviews) if subject.kind in ALWAYS)
     others = tuple(subject for subject in slices(reviews) if subject.kind not in ALWAYS)
+    rates = _rates(reviews, windows, always, severity_weights)
     return [
-        (windows, _rates(reviews, windows, always, severity_weights)),
-        (windows, corrected_figures(_process_rates(reviews, windows, always), windows=windows, verdicts=verdicts)),
+        (windows, rates),
+        (windows, _corrected(rates, blind, windows=windows, verdicts=verdicts)),
         (few, _rates(people, few, annotators(people), severity_weights)),
         (few, _rates(reviews, few, others, severity_weights)),
     ]
@@ -85,6 +88,19 @@ def defect_figures_of(reviews: Table, *, windows: Windows, kind: str) -> Figures
         reviews, windows=windows, subjects=(slice_of(reviews, kind),), rules=_rules(reviews, scores, is_finite=True)
     )
     return Figures.joined(figures) if figures else None
+
+
+def _corrected(rates: list[Figures], blind: Table, *, windows: Windows, verdicts: Table) -> list[Figures]:
+    """A corrected rate, from `blind` reviews, for every defect rate among `rates`; NULL where no review was blind."""
+    plain = [each for each in rates if each.texts["metric"].names == ("defect_rate",)]
+    if not plain:
+        return []
+    like = Figures.joined(plain)
+    like = like.with_texts(metric=constant(corrected_defects.METRIC, len(like.window)))
+    process = _process_rates(blind, windows, slices(blind)) if blind.keys else []
+    found = corrected_defects.corrected_figures(process, windows=windows, verdicts=verdicts)
+    known = Figures.joined(found) if found else like.where(like.window < 0)
+    return [completed(known, like=like, reason="no_blind_reviews")]
 
 
 def _is_defect(table: Table) -> BoolArray:

@@ -50,6 +50,7 @@ REASON_MEANINGS: dict[str, str] = {
     "mixed_scales": "the queues rolled up have labels on different scales",
     "no_arbitration": "none of QA's blind verdicts was reviewed again",
     "no_baseline": "nothing in the 28 days before",
+    "no_blind_reviews": "no review was blind, and only of blind verdicts is it known how they err",
     "no_comparison": "nothing to compare with",
     "no_data": "nothing was decided, judged or reviewed",
     "no_defects": "no defect has been found since the baseline, so that none lies between two",

@@ -77,7 +77,8 @@ def _open(browser: webdriver.Chrome, path: Path, *, scheme: str = "light", width
 
 
 def _draw_all(browser: webdriver.Chrome) -> None:
-    """Scroll through the page as a reader does, until every figure is drawn."""
+    """Open what is folded and scroll through the page as a reader does, until every figure is drawn."""
+    browser.execute_script("document.querySelectorAll('details.fold').forEach(entry => { entry.open = true; })")
     height = browser.execute_script("return document.documentElement.scrollHeight")
     for top in range(0, height + 600, 600):
         browser.execute_script("window.scrollTo({top: arguments[0], behavior: 'instant'})", top)

@@ -100,7 +100,7 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     # Where n is not the last column: its place, counted from the end.
     for name, columns, place, expected in (
         ("gold_counts", (0, 1, 2, 4, 5, 7, 8, 9), -3, expected_gold),
-        ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 9), -3, expected_lots),
+        ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 9), -4, expected_lots),
         ("reviewer_outcomes", (0, 1, 2, 4, 5, 7, 8), -4, expected_verdicts),
         ("annotator_label_counts", (0, 1, 2, 4, 5, 6), -1, expected_annotators),
     ):
@@ -118,8 +118,9 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     reviews: Counter[tuple[str, ...]] = Counter()
     largest: dict[tuple[str, ...], int] = {}
     for row in tables["tallies.review_counts"]:
-        day, market, queue, _, kind, _, rater, _, _, _, _, category, *_, n, _, _, most = row
-        reviews[str(day), str(market), str(queue), str(kind), str(rater), str(category)] += int(str(n))
+        day, market, queue, _, kind, _, rater, _, _, _, _, category, _, _, is_blind, *_, n, _, _, most = row
+        key = (str(day), str(market), str(queue), str(kind), str(rater), str(category), str(is_blind))
+        reviews[key] += int(str(n))
         plan = (str(day), str(market), str(queue), str(kind))
         largest[plan] = max(int(str(most)), largest.get(plan, 0))
     assert reviews == expected_reviews(operation, restate_days=restate_days)

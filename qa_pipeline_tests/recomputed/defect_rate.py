@@ -1,7 +1,4 @@
-"""marts.defect_rate over all dates, from landed rows; severity weights are those without a quality.toml.
-
-Corrected rates outside 0 to 1 are left out: whether they are 0 or contradicted depends on intervals.
-"""
+"""marts.defect_rate over all dates, from landed rows; severity weights are those without a quality.toml."""
 
 import pandas as pd
 
@@ -78,12 +75,15 @@ def recompute(feeds: Feeds) -> pd.DataFrame:
         figures = _figures(own)
         qa = errors.get((market, queue, own["kind"].iloc[0]))
         if subject_kind in CORRECTED:
+            blind = own[own["is_blind"].astype(bool)]
             rate = float("nan")
-            if qa is not None:
+            if qa is not None and len(blind):
                 informed = qa["qa_sensitivity"] + qa["qa_specificity"] - 1
-                rate = (figures["defect_rate"] + qa["qa_specificity"] - 1) / informed if informed > 0 else rate
+                apparent = _figures(blind)["defect_rate"]
+                rate = (apparent + qa["qa_specificity"] - 1) / informed if informed > 0 else rate
             # Outside 0 to 1 the mart may also say that the verdicts contradict each other, and give nothing.
-            figures["defect_rate_corrected"] = min(max(rate, 0.0), 1.0)
+            rate = min(max(rate, 0.0), 1.0)
+            lines.append((market, queue, subject_kind, subject, "defect_rate_corrected", "qa", rate, len(blind)))
         for metric, estimate in figures.items():
             lines.append((market, queue, subject_kind, subject, metric, "qa", estimate, len(own)))
     return pd.DataFrame(lines, columns=COLUMNS)

@@ -4,7 +4,6 @@ import json
 from datetime import date, timedelta
 from typing import Any
 
-import plotly.graph_objects as go
 import pytest
 
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
@@ -12,33 +11,15 @@ from qa_pipeline.charts.comparisons import accuracy_chart, coefficient_chart, re
 from qa_pipeline.charts.drift_map import drift_map, subject_name
 from qa_pipeline.charts.findings import drift_key
 from qa_pipeline.charts.reading import GuidelineChange, MartRow, Volume
-from qa_pipeline.charts.theme import Chart, figure_json, tick_texts
+from qa_pipeline.charts.theme import figure_json, tick_texts
 from qa_pipeline.charts.trends import Span, defect_trend
 from qa_pipeline.charts.volume import volume_chart
 from qa_pipeline_tests.fake_draws import HOSTILE
 from qa_pipeline_tests.fake_marts import mart_row
+from qa_pipeline_tests.figure_specs import valid_spec
 
 FIRST = date(2026, 9, 7)
 SPAN = Span(FIRST, FIRST + timedelta(days=69))
-
-
-def _painted(node: Any, key: str = "") -> Any:
-    """What assets/pages.js does: roles become colours at keys that name a colour, and nowhere else."""
-    if isinstance(node, list):
-        return [_painted(entry, key) for entry in node]
-    if isinstance(node, dict):
-        return {name: _painted(value, name) for name, value in node.items()}
-    is_role = isinstance(node, str) and node.startswith("@") and key.endswith(("color", "colorscale"))
-    return "#123456" if is_role else node
-
-
-def _valid(chart: Chart) -> dict[str, Any]:
-    """The chart's specification after Plotly's own validation; fails on any property it does not know."""
-    assert chart.spec is not None
-    spec = json.loads(figure_json(chart.spec))
-    go.Figure(_painted({"data": spec["data"], "layout": spec["layout"]}))
-    assert isinstance(spec, dict)
-    return spec
 
 
 def _weeks(values: list[float | None], *, provisional_from: int = 99, **more: Any) -> list[MartRow]:
@@ -63,7 +44,7 @@ def test_defect_trend_shows_every_estimate_and_leaves_gaps() -> None:
     rows.append(mart_row(0.08, 0.075, 0.09, period="trailing_28d", end=SPAN.last))
     change = GuidelineChange("BR", "hate", FIRST + timedelta(days=20), HOSTILE["guideline"])
     chart = defect_trend(rows, key="d", span=SPAN, target=0.06, changes=[change])
-    spec = _valid(chart)
+    spec = valid_spec(chart)
     band, soft_band, line, soft_line, signals, window = spec["data"]
     assert line["y"] == [0.05, 0.06, None, 0.04, None, None]
     # The dashed line starts at the last final point, so that the two join.
@@ -98,7 +79,7 @@ def test_agreement_panels_share_one_scale() -> None:
     panels = agreement_panels(
         rows, names={"a": "A", "b": "B", "c": "C"}, span=SPAN, targets={"a": 0.7, "b": None, "c": 0.7}
     )
-    first, second = (_valid(panel) for panel in panels[:2])
+    first, second = (valid_spec(panel) for panel in panels[:2])
     assert first["layout"]["yaxis"]["range"] == second["layout"]["yaxis"]["range"] == [0.53, 1.03]
     assert first["layout"]["xaxis"]["range"] == second["layout"]["xaxis"]["range"]
     assert [trace["y"] for trace in second["data"] if trace["mode"] == "lines" and "fill" not in trace] == [
@@ -133,7 +114,7 @@ def test_the_middle_of_a_week_just_begun_is_on_the_axis() -> None:
     """On a Monday the week's point lies ahead of the newest day: stops it from falling off the chart."""
     monday = date(2026, 11, 16)
     rows = [mart_row(0.05, 0.04, 0.06, start=monday - timedelta(days=7 * back), period="week") for back in (2, 1, 0)]
-    spec = _valid(defect_trend(rows, key="d", span=Span(FIRST, monday), target=0.06, changes=[]))
+    spec = valid_spec(defect_trend(rows, key="d", span=Span(FIRST, monday), target=0.06, changes=[]))
     assert spec["data"][1]["x"][-1] == "2026-11-19" < spec["layout"]["xaxis"]["range"][1]
 
 
@@ -146,7 +127,7 @@ def test_intervals_are_sorted_and_hold_their_rows() -> None:
     """Stops alphabetical order, a swapped end, and a vendor's name from becoming markup."""
     rows = [_accuracy("a", 0.9), _accuracy(HOSTILE["vendor"], 0.7), _accuracy("c", 0.8), _accuracy("d", None)]
     chart = accuracy_chart(rows, key="v", overall=_accuracy("human", 0.85), targets={}, noun="Vendor")
-    spec = _valid(chart)
+    spec = valid_spec(chart)
     assert [trace["x"] for trace in spec["data"]] == [[0.67, 0.7, 0.73], [0.77, 0.8, 0.83], [0.87, 0.9, 0.93]]
     assert spec["layout"]["yaxis"]["ticktext"] == tick_texts([HOSTILE["vendor"], "c", "a"], limit=28)
     assert "<" not in "".join(spec["layout"]["yaxis"]["ticktext"] + spec["narrow"]["ticktext"])
@@ -161,7 +142,7 @@ def test_a_vendor_with_few_judged_decisions_is_hollow() -> None:
     few = _accuracy("a", 0.5)._replace(n_items=29)
     rows = [few, _accuracy("b", 0.84), _accuracy("c", 0.8)]
     chart = accuracy_chart(rows, key="v", overall=None, targets=dict.fromkeys("abc", 0.7), noun="Vendor")
-    *bars, _ = _valid(chart)["data"]
+    *bars, _ = valid_spec(chart)["data"]
     assert [trace["marker"]["symbol"] for trace in bars] == ["circle-open", "circle", "circle"]
     assert chart.title == "Vendors cannot be told apart by gold answers: their intervals overlap"
     assert "hollow: not enough data, fewer than 30 (a 29)" in chart.note
@@ -177,7 +158,7 @@ def test_vendors_by_random_audits_have_the_best_on_top() -> None:
     rates = {"a": 0.09, "b": 0.05, "c": 0.2}
     rows = [mart_row(rate, rate - 0.02, rate + 0.02, subject=name) for name, rate in rates.items()]
     chart = vendor_defect_chart(rows, key="v", overall=mart_row(0.1), targets=dict.fromkeys(rates, 0.1))
-    *bars, strokes = _valid(chart)["data"]
+    *bars, strokes = valid_spec(chart)["data"]
     assert [trace["x"][1] for trace in bars] == [0.2, 0.09, 0.05]
     assert [trace["marker"]["symbol"] for trace in bars] == ["diamond", "circle", "circle"]
     assert strokes["x"] == [0.1] * 3
@@ -190,7 +171,7 @@ def test_each_vendor_has_its_own_target() -> None:
     rows = [_accuracy("a", 0.9), _accuracy("b", 0.84), _accuracy("c", 0.8)]
     targets = {"a": 0.99, "b": 0.85, "c": None}
     chart = accuracy_chart(rows, key="v", overall=None, targets=targets, noun="Vendor")
-    *bars, strokes = _valid(chart)["data"]
+    *bars, strokes = valid_spec(chart)["data"]
     assert [trace["marker"]["symbol"] for trace in bars] == ["circle", "circle", "diamond"]
     assert list(zip(strokes["x"], strokes["y"], strict=True)) == [(0.85, 1), (0.99, 2)]
     assert chart.title == "a is less accurate than the target of 99.0%, by gold answers"
@@ -223,7 +204,7 @@ def test_coefficients_stand_side_by_side() -> None:
         mart_row(0.94, 0.9, 0.97, metric="gwet_ac1"),
     ]
     chart = coefficient_chart(rows, key="c")
-    spec = _valid(chart)
+    spec = valid_spec(chart)
     assert [trace["x"][1] for trace in spec["data"]] == [-0.03, 0.94, 0.94]
     assert spec["data"][0]["x"] == [None, -0.03, None]
     assert spec["data"][0]["marker"]["symbol"] == "circle-open"
@@ -251,7 +232,7 @@ def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
     rows += [_psi(64, 0.4, subject=version, kind="scores"), _psi(64, None, subject="none", kind="scores")]
     names = {drift_key(row): subject_name(row) for row in rows}
     chart = drift_map(rows, key="m", span=SPAN, names=names, question="?", caption="PSI by day")
-    spec = _valid(chart)
+    spec = valid_spec(chart)
     heat, marks = spec["data"]
     assert heat["x"] == [str(FIRST + timedelta(days=day)) for day in range(61, 70)]
     # The interval of 0.12 reaches what chance gives: it stays blue, whatever its size.
@@ -292,7 +273,7 @@ def test_drift_map_holds_every_day_and_marks_only_what_moved() -> None:
 def test_volume_panels() -> None:
     """Stops model and human decisions from sharing a scale, and a day without decisions from dividing by zero."""
     days = [Volume(FIRST + timedelta(days=place), "BR", "hate", 100 * place, 5000, 2 * place) for place in range(3)]
-    spec = _valid(volume_chart(days, key="v", span=SPAN, height=240))
+    spec = valid_spec(volume_chart(days, key="v", span=SPAN, height=240))
     human, model, share = spec["data"]
     assert (human["y"], model["y"], share["y"]) == ([0, 100, 200], [5000] * 3, [None, 0.02, 0.02])
     assert [trace["yaxis"] for trace in spec["data"]] == ["y", "y2", "y3"]

@@ -101,7 +101,8 @@ def test_the_matrix_shows_the_marts(pages: list[Path], warehouse: duckdb.DuckDBP
     page = _read(pages[0])
     found = warehouse.execute(
         "select market, queue, estimate, ci_low, ci_high from marts.defect_rate where period = 'trailing_28d' "
-        "and subject = 'human' and period_end = (select max(period_end) from marts.defect_rate where period = 'day')"
+        "and subject = 'human' and metric = 'defect_rate' "
+        "and period_end = (select max(period_end) from marts.defect_rate where period = 'day')"
     ).fetchall()
     titles = {attrs["title"] for tag, attrs in page.elements if "cell" in (attrs.get("class") or "").split()}
     names = {"BR": "Brazil", "ID": "Indonesia"} | {"hate": "Hate speech", "spam": "Spam", "ALL": "All queues"}
@@ -336,6 +337,58 @@ def test_a_market_says_what_is_behind_its_agreement(pages: list[Path]) -> None:
     assert len([place for place in range(5) if f"vitality-{place}" in keys]) == 4
     assert "Confused labels: not enough data. Which two labels" in page.text
     assert "Not shown: too few items." in page.text
+
+
+def test_alarms_are_the_same_on_the_index_and_on_the_market(pages: list[Path]) -> None:
+    """Stops an index that raises an alarm of which the market's page knows nothing, and two words for one judgement."""
+    index = _read(pages[0])
+    market = _read(next(path for path in pages if path.name == "market-BR.html"))
+    line = "Worse since 6 Nov: 13.2% after 4.9%; changed between 4 and 6 Nov; alarm on 7 of the newest 7 days."
+    assert (
+        "Against their own past: Brazil \u203a Hate speech is worse (alarms on 2 of 80 control charts)." in index.text
+    )
+    for page in (index, market):
+        assert line in page.text
+        assert "Also: vendor altavia worse (11.5% after 4.6%)." in page.text
+        assert "To do: Look at the newest defects of the queue" in page.text
+        # Verdicts against the target have words of their own.
+        (listed,) = re.findall(r'<ol class="alarms">(.*?)</ol>', page.source, re.DOTALL)
+        assert not re.findall(r"\b(act|watch|on target)\b", re.sub(r"<[^>]*>", " ", listed))
+    assert "Against their own past: Hate speech is worse (alarms on 2 of 16 control charts)." in market.text
+    assert 'href="market-BR.html#q-hate"' in re.findall(r'<ol class="alarms">.*?</ol>', index.source, re.DOTALL)[0]
+
+
+def test_a_night_without_alarms_says_how_much_was_watched(tmp_path: Path) -> None:
+    """Stops an empty list of alarms that could also mean that nobody looked, and a list where there are no charts."""
+    with fake_warehouse() as con:
+        con.execute("delete from marts.signals")
+        index = _write_config(con, tmp_path / "quiet", has_targets=True)["index.html"]
+        con.execute("delete from marts.control_chart")
+        none = _write_config(con, tmp_path / "none", has_targets=True)["index.html"]
+    assert index.text.count("no alarm in the newest 7 days, 80 control charts watched.") == 2
+    assert "Alarms of the newest 7 days" not in none.text
+
+
+def test_a_market_says_what_is_behind_its_defects(pages: list[Path]) -> None:
+    """Stops the marts of defects and control from being computed each night and shown nowhere."""
+    page = _read(next(path for path in pages if path.name == "market-BR.html"))
+    for sentence in (
+        "Defect rate worse since 6 Nov: 13.2% after 4.9%",
+        "It changed between 4 and 6 Nov. What to do: Look at the newest defects",
+        "Vendors against their own past: altavia is worse; 2 in control",
+        "Vendors against their own past: all 3 watched are in control.",
+        "QA is not truth: corrected for QA\u2019s own errors the defect rate is 4.7% (3.1\u20136.8%).",
+        "none of QA\u2019s blind verdicts was reviewed again",
+        "severity-weighted defects per 1,000 decisions (121.5\u2013189.8); wrong policy is the commonest type",
+        "The label violating is found less often than the label ok, by gold answers",
+        "Known answers may have leaked",
+        "One key is perhaps wrong: item-4711, the key says unclear",
+        "3 of 9 lots of 17 Nov to 19 Nov are rejected; 1 needs more reviews",
+        "A bad lot (10.0% defects) is accepted 61.7 times in 100: about 44 defects then stay in it.",
+        "A lot with 5.4% defects passes 95 times in 100",
+        "Defect rate: no baseline yet: 9 of 14 days",
+    ):
+        assert sentence in page.text, sentence
 
 
 def test_what_no_queue_has_is_said_once(tmp_path: Path) -> None:

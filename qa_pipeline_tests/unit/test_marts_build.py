@@ -64,8 +64,10 @@ def _everything(con: duckdb.DuckDBPyConnection, *, days: int) -> None:
         fill(con, "tallies.label_counts", spread(label=label))
         fill(con, "tallies.outcome_counts", spread(label=label))
     fill(con, "tallies.review_counts", spread(sampling="random"))
-    lots = [cell | {"weight_ppm": 0, "weight_sq_ppm": 0, "n": 500} for cell in cells]
-    defects = [cell | {"sort": "review", "place": place} for cell in cells for place in (1, 2)]
+    lots = [cell | {"weight_ppm": 0, "weight_sq_ppm": 0, "max_weight_ppm": 0, "n": 500} for cell in cells]
+    defects = [
+        cell | {"sort": "review", "place": place, "max_weight_ppm": 1_000_000} for cell in cells for place in (1, 2)
+    ]
     fill(con, "tallies.lot_counts", lots + defects)
     fill(con, "tallies.annotator_label_counts", spread())
     for outcome in ("upheld", "overturned"):

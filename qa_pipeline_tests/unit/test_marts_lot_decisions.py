@@ -20,10 +20,11 @@ Rows = list[dict[str, Any]]
 
 def _lot(lot: str, size: int, reviewed: int = 0, places: tuple[int, ...] = (), **texts: Any) -> Rows:
     """Rows of tallies.lot_counts: a lot of `size` decisions with defects at these places of its reviews."""
-    own = {"lot": lot, "weight_ppm": 0, "weight_sq_ppm": 0} | texts
+    own = {"lot": lot, "weight_ppm": 0, "weight_sq_ppm": 0, "max_weight_ppm": 0} | texts
     sound = reviewed - len(places)
     weight = texts.get("weight", 20)
     one = {"sort": "review", "weight_ppm": weight * 10**6, "weight_sq_ppm": weight**2 * 10**6}
+    one["max_weight_ppm"] = one["weight_ppm"]
     own.pop("weight", None)
     rows = [own | {"n": size}]
     if sound:

@@ -3,7 +3,7 @@
 --          defect, and every defect with its place.
 -- Source:  tallies.lot_counts.
 -- Units:   decisions, reviews and defects are counts; place = rank of a defect among the lot's reviews by hash, from 1;
---          weight = sum of 1/p of the reviews in 1e-6, weight_squared = sum of 1/p^2 in 1e-6.
+--          weight and weight_squared = sums of 1/p and 1/p^2 of the reviews, largest_weight = the largest 1/p; in 1e-6.
 select
     business_date,
     market,
@@ -15,5 +15,6 @@ select
     case when place > 0 then n else 0 end as defects,
     place,
     weight_ppm as weight,
-    weight_sq_ppm as weight_squared
+    weight_sq_ppm as weight_squared,
+    max_weight_ppm as largest_weight
 from tallies.lot_counts

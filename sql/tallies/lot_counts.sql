@@ -59,7 +59,8 @@ select
     cast(0 as bigint) as place,
     cast(count(*) as bigint) as n,
     cast(0 as bigint) as weight_ppm,
-    cast(0 as bigint) as weight_sq_ppm
+    cast(0 as bigint) as weight_sq_ppm,
+    cast(0 as bigint) as max_weight_ppm
 from validated.valid_labels as l
 anti join facts.rejected_labels as r on l.business_date = r.business_date and l.row_id = r.row_id
 where
@@ -80,6 +81,7 @@ select
     cast(case when p.is_defect then p.hash_rank else 0 end as bigint) as place,
     cast(count(*) as bigint) as n,
     cast(sum(weight_ppm(p.inclusion_probability)) as bigint) as weight_ppm,
-    cast(sum(weight_sq_ppm(p.inclusion_probability)) as bigint) as weight_sq_ppm
+    cast(sum(weight_sq_ppm(p.inclusion_probability)) as bigint) as weight_sq_ppm,
+    cast(max(weight_ppm(p.inclusion_probability)) as bigint) as max_weight_ppm
 from placed as p
 group by all

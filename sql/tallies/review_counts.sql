@@ -1,6 +1,7 @@
 -- Purpose: defect rates.
 -- Grain: business date of the decision judged x market x queue x replicate x target kind x rater x vendor x site x
---   label x verdict x error category x severity x sampling x content type x guideline version.
+--   label x verdict x error category x severity x sampling x blind or not x content type x
+--   guideline version.
 -- Source: facts.reviews of production labels and of predictions, made at most restate_days after the decision:
 --   decisions of calibration sessions, experts and QA are not what a market gets, so they are nobody's defects.
 -- Units: n reviews; weights are sums of 1/p and 1/p^2, and the largest 1/p, in parts per million.
@@ -19,6 +20,7 @@ select
     v.error_category,
     v.severity,
     v.sampling,
+    v.is_blind,
     v.content_type,
     v.guideline_version,
     cast(count(*) as bigint) as n,
