@@ -11,7 +11,7 @@ from qa_pipeline.charts import words
 from qa_pipeline.charts.naming import ALL, Names, slug
 from qa_pipeline.charts.quality_rows import ALARM_RULES, ControlPoint, Signal
 from qa_pipeline.charts.verdicts import Verdict
-from qa_pipeline.stats.control import MIN_BASELINE_DAYS
+from qa_pipeline.limits import MIN_BASELINE_DAYS
 
 RECENT_DAYS = 7
 MOVING_AVERAGE = "ewma"

@@ -37,7 +37,6 @@ from qa_pipeline.charts.verdicts import (
 from qa_pipeline.config import Config
 from qa_pipeline.contracts import FEEDS
 from qa_pipeline.marts.verdicts import RELIABLE_FROM, TENTATIVE_FROM
-from qa_pipeline.stats import control
 
 ASSETS = ("style.css", "theme.js", "pages.js")
 
@@ -176,7 +175,7 @@ def _method(config: Config) -> Mapping[str, Any]:
         "psi_noticeable": PSI_NOTICEABLE,
         "psi_large": PSI_LARGE,
         "baseline_days": MIN_BASELINE_DAYS,
-        "control_days": control.MIN_BASELINE_DAYS,
+        "control_days": MIN_BASELINE_DAYS,
         "recent_days": RECENT_DAYS,
         "shown_days": SHOWN_DAYS,
     }

@@ -40,8 +40,9 @@ _COMMENT = (
     "reviews or more, 10 of the rarer outcome, in 8 replicates). defect_rate_corrected (rater_kind, vendor, "
     "model_version): the defect rate of blind reviews (n_items) less what QA's own errors make of it (Rogan and Gladen "
     "1978), by QA's sensitivity and specificity in the same market and queue or roll-up, on labels for people and on "
-    "predictions for models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict on a decision "
-    "of the period's last days may be dated after it: QA is supposed to err then as it did in those 28 days."
+    "predictions for models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict "
+    "on a decision of the period's last days may be dated after it: QA is supposed to err then as it did in those 28 "
+    "days."
 )
 MART = Mart(
     name="defect_rate",

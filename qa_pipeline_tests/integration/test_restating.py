@@ -119,8 +119,8 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     largest: dict[tuple[str, ...], int] = {}
     for row in tables["tallies.review_counts"]:
         day, market, queue, _, kind, _, rater, _, _, _, _, category, _, _, is_blind, *_, n, _, _, most = row
-        key = (str(day), str(market), str(queue), str(kind), str(rater), str(category), str(is_blind))
-        reviews[key] += int(str(n))
+        review = (str(day), str(market), str(queue), str(kind), str(rater), str(category), str(is_blind))
+        reviews[review] += int(str(n))
         plan = (str(day), str(market), str(queue), str(kind))
         largest[plan] = max(int(str(most)), largest.get(plan, 0))
     assert reviews == expected_reviews(operation, restate_days=restate_days)

@@ -69,7 +69,7 @@ def recompute(feeds: Feeds) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     judged = rolled_up(verdicts(feeds))
     errors = {place: shares(own) for place, own in judged.groupby(["market", "queue", "kind"])}
-    lines = []
+    lines: list[tuple[object, ...]] = []
     for place, own in rolled_up(reviewed).groupby(["market", "queue", "subject_kind", "subject"]):
         market, queue, subject_kind, subject = place
         figures = _figures(own)

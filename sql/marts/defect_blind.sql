@@ -1,8 +1,8 @@
 -- Purpose: blind reviews of decisions by whether they found a defect: all people or models, vendor, model version.
 -- Grain:   business_date (of the decision) x market x queue x subject_kind x subject x error_category (none, some) x
 --          replicate.
--- Source:  tallies.review_counts, blind random reviews alone: arbitration tells how blind verdicts err, and one that saw
---          the decision errs otherwise.
+-- Source:  tallies.review_counts, blind random reviews alone: arbitration tells how blind verdicts err, and one that
+--          saw the decision errs otherwise.
 -- Units:   unit_count = reviews; weight and weight_squared = sums of 1/p and 1/p^2, largest_weight = the largest 1/p;
 --          in 1e-6.
 with reviews as (
