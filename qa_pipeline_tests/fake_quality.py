@@ -25,6 +25,7 @@ from qa_pipeline.stats.control_ewma import ewma
 from qa_pipeline.stats.control_patterns import nelson_patterns, step_change
 from qa_pipeline.stats.control_rare import g_chart
 from qa_pipeline.stats.false_discovery import adjusted
+from qa_pipeline.stats.funnel import MIN_REVIEWS
 from qa_pipeline.stats.jackknife import FloatArray
 from qa_pipeline_tests.fake_draws import BASE_RATES, HOSTILE, QUEUES, Draws, wilson
 
@@ -41,7 +42,7 @@ EXTRA = {
     "signals": "is_alarm boolean, direction varchar, p_value double, p_adjusted double, centre double, "
     "change_date date, change_from date, change_to date, rate_since double, action varchar",
     "vendor_funnel": "effective_n double, centre double, limit_95_low double, limit_95_high double, "
-    "limit_998_low double, limit_998_high double, position varchar",
+    "limit_998_low double, limit_998_high double, overdispersion double, position varchar",
     "gold_health": "alternative_label varchar, suspected boolean",
     "lot_decisions": "vendor varchar, inspection varchar, code_letter varchar, lot_size bigint, sample_size bigint, "
     "accept_number bigint, reviewed bigint, defects bigint, sample_defects bigint, decision varchar, "
@@ -249,5 +250,7 @@ def _funnel(draws: Draws, market: str, queue: str) -> Iterator[Row]:
         side = "above" if rate > centre else "below"
         far = abs(rate - centre) / spread
         position = f"{side} 99.8 %" if far > 3.09 else f"{side} 95 %" if far > 1.96 else "within"
+        if n < MIN_REVIEWS:
+            position = ""
         head = _window(draws.days[-1], market, queue, "vendor", vendor, "defect_rate_adjusted", "qa")
-        yield (*head, *_rate(float(defects), float(n)), float(n), centre, *limits, position)
+        yield (*head, *_rate(float(defects), float(n)), float(n), centre, *limits, 1.0, position)

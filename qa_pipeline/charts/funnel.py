@@ -4,12 +4,11 @@ Records in, `Chart` out; the title comes from the same records. The curves are t
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from qa_pipeline.charts import words
-from qa_pipeline.charts.reading import MartRow
+from qa_pipeline.charts.quality_rows import FunnelRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import (
     ACT,
@@ -43,16 +42,6 @@ _STYLES = {
     "below 95 %": (GOOD, "triangle-down"),
     "below 99.8 %": (GOOD, "square"),
 }
-
-
-class FunnelRow(NamedTuple):
-    """A row of marts.vendor_funnel: the common columns, and those of its own that a figure shows."""
-
-    row: MartRow
-    effective_n: float | None
-    centre: float | None
-    overdispersion: float | None
-    position: str
 
 
 def vendor_funnel_chart(rows: Sequence[FunnelRow], *, key: str) -> Chart:

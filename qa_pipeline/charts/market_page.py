@@ -9,6 +9,7 @@ from qa_pipeline.charts.agreement_rows import AgreementRows
 from qa_pipeline.charts.alarms import alarm_list, alarm_sentence, chart_states
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.drift_map import drift_map
+from qa_pipeline.charts.funnel import vendor_funnel_chart
 from qa_pipeline.charts.market_rows import MarketRows
 from qa_pipeline.charts.market_tiles import tiles
 from qa_pipeline.charts.measures import DEFECT_RATE
@@ -72,6 +73,7 @@ def market_context(
         "total_defect": overview.defects[market, ALL],
         "total_agreement": overview.agreements[market, ALL],
         "across": across,
+        "funnel": vendor_funnel_chart(rows.quality.funnel.get(ALL, []), key="funnel-market"),
         "total": volume_chart(_summed(volumes), key="volume-market", span=overview.span, height=across.height or 220),
         "rule": RULE,
     } | _agreement(rows.agreement, overview=overview, market=market, queues=queues)

@@ -10,7 +10,7 @@ from qa_pipeline.charts.alarms import SUBJECT_KINDS
 from qa_pipeline.charts.quality_rows import (
     ControlPoint,
     DoubtfulKey,
-    FunnelPoint,
+    FunnelRow,
     Lot,
     Signal,
     by_queue_of,
@@ -34,7 +34,7 @@ class QualityRows:
 
     points: Mapping[str, list[ControlPoint]]
     signals: Mapping[str, list[Signal]]
-    funnel: Mapping[str, list[FunnelPoint]]
+    funnel: Mapping[str, list[FunnelRow]]
     types: ByQueue
     qa: ByQueue
     gold: ByQueue

@@ -49,16 +49,16 @@ class Signal(NamedTuple):
     action: str
 
 
-class FunnelPoint(NamedTuple):
-    """A vendor in a funnel: its rate adjusted for the mix of its decisions, and the limits at its number of reviews."""
+class FunnelRow(NamedTuple):
+    """A vendor in a funnel: its rate adjusted for the mix of its decisions, and where it lies by the limits.
+
+    `overdispersion` widens the limits; `position` is empty where the vendor is not judged.
+    """
 
     row: MartRow
     effective_n: float | None
     centre: float | None
-    limit_95_low: float | None
-    limit_95_high: float | None
-    limit_998_low: float | None
-    limit_998_high: float | None
+    overdispersion: float | None
     position: str
 
 
@@ -116,10 +116,7 @@ _SIGNAL_QUERY = mart_query(
 )
 _FUNNEL_QUERY = mart_query(
     "vendor_funnel",
-    [
-        *("effective_n", "centre", "limit_95_low", "limit_95_high", "limit_998_low", "limit_998_high"),
-        "coalesce(position, '')",
-    ],
+    ["effective_n", "centre", "overdispersion", "coalesce(position, '')"],
 )
 _LOT_QUERY = mart_query(
     "lot_decisions",
@@ -168,11 +165,11 @@ def read_signals(
 
 def read_funnel(
     reader: Reader, *, periods: Sequence[str], since: date, markets: Sequence[str] | None = None
-) -> list[FunnelPoint]:
+) -> list[FunnelRow]:
     """Vendors with their funnel limits, in order of time."""
     asked = wanted(["defect_rate_adjusted"], ["vendor"], periods=periods, markets=markets, since=since)
     found = reader.rows(_FUNNEL_QUERY, needs=["marts.vendor_funnel"], parameters=asked)
-    return [FunnelPoint(*_split(row)) for row in found]
+    return [FunnelRow(*_split(row)) for row in found]
 
 
 def read_lots(reader: Reader, *, since: date, markets: Sequence[str] | None = None) -> list[Lot]:

@@ -9,6 +9,7 @@ from qa_pipeline.charts.alarms import Key, State, key_of
 from qa_pipeline.charts.comparisons import label_chart
 from qa_pipeline.charts.control import control_chart, vendor_charts, vendors_table, vendors_title
 from qa_pipeline.charts.defect_types import defect_types
+from qa_pipeline.charts.funnel import vendor_funnel_chart
 from qa_pipeline.charts.lots import Lots, lots_card
 from qa_pipeline.charts.market_rows import MarketRows
 from qa_pipeline.charts.naming import ALL
@@ -86,8 +87,9 @@ def queue_quality(
         )
     types = found.types.get(queue, [])
     corrected = next((row for row in types if row.metric == truth.CORRECTED), None)
+    funnel = found.funnel.get(queue, [])
     return QueueQuality(
-        control=[control],
+        control=[control, *([vendor_funnel_chart(funnel, key=f"funnel-{place}")] if funnel else [])],
         vendors=_vendor_panels(vendors, panels),
         corrected=truth.corrected_sentence(corrected, qa=_known(found.qa, queue)),
         details=[

@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from qa_pipeline.charts.funnel import FunnelRow, vendor_funnel_chart
+from qa_pipeline.charts.funnel import vendor_funnel_chart
+from qa_pipeline.charts.quality_rows import FunnelRow
 from qa_pipeline.charts.theme import Chart, Spec, figure_json
 from qa_pipeline.stats.funnel import POSITIONS, funnel_limits, positions
 from qa_pipeline_tests.fake_draws import HOSTILE
