@@ -36,12 +36,12 @@ select
     hash(i * 13) % 100 < 7 as is_defect
 from range($rows) as t(i)
 """
-PERSON = f"""
+PLACE = f"""
     'M' || (person % {MARKETS}) as market,
     'Q' || ((person // {MARKETS} + 3 * (hash(i * 17) % 2)) % {QUEUES}) as queue,
-    cast(hash(i * 19) % 20 as utinyint) as replicate,
-    'V' || (person % {VENDORS}) as vendor
+    cast(hash(i * 19) % 20 as utinyint) as replicate
 """
+PERSON = f"{PLACE}, 'V' || (person % {VENDORS}) as vendor"
 FILL = {
     "review_counts": (
         10_000 * DAYS,
@@ -51,7 +51,7 @@ FILL = {
             case when is_defect then {CATEGORY} else 'none' end as error_category,
             case when is_defect then {SEVERITY} else 'minor' end as severity, 'random' as sampling,
             hash(i * 61) % 2 = 0 as is_blind,
-            (['text', 'image', 'video', 'audio'])[1 + hash(i * 29) % 4] as content_type,
+            ['text', 'image', 'video', 'audio'][cast(1 + hash(i * 29) % 4 as integer)] as content_type,
             case when i % {DAYS} < 60 then 'g1' else 'g2' end as guideline_version, 1 as n,
             20000000 as weight_ppm, 400000000 as weight_sq_ppm, 20000000 as max_weight_ppm
         from ({REVIEWED})
@@ -60,7 +60,7 @@ FILL = {
     "review_counts of models": (
         1_000 * DAYS,
         f"""
-        select business_date, {PERSON.replace("'V' || (person % 20)", "''")}, 'prediction' as target_kind,
+        select business_date, {PLACE}, '' as vendor, 'prediction' as target_kind,
             'model' as rater_kind, 'model@' || (i % 3) as rater, '' as site, 'L' || (hash(i * 23) % 3) as label,
             'L0' as verdict_label, case when is_defect then {CATEGORY} else 'none' end as error_category,
             case when is_defect then {SEVERITY} else 'minor' end as severity, 'random' as sampling,
@@ -73,12 +73,12 @@ FILL = {
     "reviewer_outcomes": (
         10_000 * DAYS,
         f"""
-        select business_date, {PERSON}, 'R' || (hash(i * 31) % 200) as reviewer, 'label' as target_kind,
+        select business_date, {PLACE}, 'R' || (hash(i * 31) % 200) as reviewer, 'label' as target_kind,
             'random' as sampling, is_defect as is_called,
             case when hash(i * 37) % 10 > 0 then ''
                 when is_defect = (hash(i * 41) % 20 > 0) then 'defect' else 'none' end as found,
             case when hash(i * 37) % 10 > 0 then '' else 'random' end as arbitration_sampling, 1 as n,
-            10000000 as weight_ppm, 100000000 as weight_sq_ppm
+            10000000 as weight_ppm, 100000000 as weight_sq_ppm, 10000000 as max_weight_ppm
         from ({REVIEWED})
         """,
     ),
@@ -102,12 +102,28 @@ FILL = {
     "appeal_counts": (
         500 * DAYS,
         f"""
-        select business_date, {PERSON}, 'label' as target_kind, 'L' || (hash(i * 23) % 3) as label,
-            (['upheld', 'overturned', 'partial'])[1 + hash(i * 59) % 3] as outcome, 1 as n
-        from ({REVIEWED})
+        select * exclude (replicate)
+        from (
+            select business_date, {PERSON}, 'label' as target_kind, 'L' || (hash(i * 23) % 3) as label,
+                ['upheld', 'overturned', 'partial'][cast(1 + hash(i * 59) % 3 as integer)] as outcome, 1 as n,
+                1 as n_decisions
+            from ({REVIEWED})
+        )
         """,
     ),
 }
+# A lot a day, market, queue and vendor: 200 decisions, 10 reviews, of which now and then one found a defect.
+LOT_COUNTS = f"""
+select date '{FIRST}' + cast(day as integer) as business_date, 'M' || market as market, 'Q' || queue as queue,
+    'V' || vendor as vendor, 'b' || vendor as lot, part.sort, part.severity, part.place, part.n,
+    part.weight_ppm, part.weight_sq_ppm, part.max_weight_ppm
+from range({DAYS}) as d(day), range({MARKETS}) as m(market), range({QUEUES}) as q(queue), range({VENDORS}) as v(vendor),
+    (values
+        ('decision', '', 0, 200, 0, 0, 0, 0), ('review', '', 0, 9, 180000000, 3600000000, 20000000, 0),
+        ('review', 'major', 3, 1, 20000000, 400000000, 20000000, 1)
+    ) as part(sort, severity, place, n, weight_ppm, weight_sq_ppm, max_weight_ppm, is_defect)
+where part.is_defect = 0 or hash(day * 7 + market * 11 + queue * 13 + vendor * 17) % 3 = 0
+"""
 LABEL_COUNTS = """
 select business_date, market, queue, replicate, 'human' as rater_kind, vendor, '' as model_version,
     'text' as content_type, 'g1' as guideline_version, label, cast(sum(n) as bigint) as n
@@ -165,6 +181,7 @@ def _configure(home: Home) -> None:
 def _fill(con: duckdb.DuckDBPyConnection) -> None:
     for name, (rows, select) in FILL.items():
         con.execute(f"insert into tallies.{name.split(' ', 1)[0]} by name {select}", {"rows": rows})
+    con.execute(f"insert into tallies.lot_counts by name {LOT_COUNTS}")
     con.execute(f"insert into tallies.label_counts by name {LABEL_COUNTS}")
     con.execute("checkpoint")
 
