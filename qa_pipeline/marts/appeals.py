@@ -16,7 +16,16 @@ from qa_pipeline.marts.differences import matching_rows
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import Subject
 from qa_pipeline.marts.reading import Codes, Table, read_table
-from qa_pipeline.marts.records import IMBENS_MANSKI, NO_METHOD, NO_REASON, REASONS, WILSON, Figures, constant
+from qa_pipeline.marts.records import (
+    IMBENS_MANSKI,
+    NO_METHOD,
+    NO_REASON,
+    REASONS,
+    WILSON,
+    Figures,
+    WindowedFigures,
+    constant,
+)
 from qa_pipeline.stats.corrected_rates import Measured
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, Interval, divide
 from qa_pipeline.stats.proportions import wilson
@@ -84,18 +93,23 @@ class _Cells:
 
 
 def appeal_figures(
-    con: duckdb.DuckDBPyConnection, reviews: Table, *, sql_root: Path, windows: Windows, label_windows: Windows
+    con: duckdb.DuckDBPyConnection,
+    defects: WindowedFigures,
+    *,
+    sql_root: Path,
+    windows: Windows,
+    label_windows: Windows,
 ) -> list[tuple[Windows, list[Figures]]]:
     """Figures of marts.appeals from the tallies of appeals and labels, with the windows that they index.
 
-    `reviews` are the rows of query `defect_slices`.
+    `defects` are the figures of marts.defect_rate over the same windows.
     """
     table = read_table(con, sql_root=sql_root, name="appealed_decisions", parameters={})
     lots = []
     for over, kinds in ((windows, ("rater_kind", "vendor")), (label_windows, ("label", "model_label"))):
         figures: list[Figures] = []
         for kind in kinds:
-            errors = defect_figures_of(reviews, windows=over, kind=kind)
+            errors = defect_figures_of(defects, kind)
             for cells in _cells(table, windows=over, subject=_subject(table, kind)):
                 figures += _rates(cells)
                 figures += _bounds(cells, errors)

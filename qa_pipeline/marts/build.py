@@ -34,7 +34,15 @@ from qa_pipeline.marts import (
 from qa_pipeline.marts.label_drift import label_drift_figures, read_label_counts
 from qa_pipeline.marts.mart import Headline, Mart
 from qa_pipeline.marts.reading import Codes, read_dates, read_table
-from qa_pipeline.marts.records import NO_METHOD, REASONS, Figures, constant, mart_rows, write_mart
+from qa_pipeline.marts.records import (
+    NO_METHOD,
+    REASONS,
+    Figures,
+    WindowedFigures,
+    constant,
+    mart_rows,
+    write_mart,
+)
 from qa_pipeline.marts.score_drift import score_drift_figures
 from qa_pipeline.stats.windows import Windows, calendar_windows, summary_windows
 
@@ -63,7 +71,6 @@ MARTS: dict[str, Mart] = {
         review_needs.MART,
     )
 }
-WindowedFigures = list[tuple[Windows, list[Figures]]]
 
 
 def build_marts(con: duckdb.DuckDBPyConnection, *, sql_root: Path, config: Config) -> dict[str, int]:
@@ -112,6 +119,15 @@ def _figures(
     control = control_chart.control_figures(con, sql_root=sql_root, config=config, windows=windows)
     reviews = read_table(con, sql_root=sql_root, name="defect_slices", parameters={})
     verdicts = qa_accuracy.read_verdicts(con, sql_root=sql_root)
+    defects = defect_rate.defect_rate_figures(
+        con,
+        reviews,
+        sql_root=sql_root,
+        windows=windows,
+        few=few,
+        severity_weights=config.quality.severity_weights,
+        verdicts=verdicts,
+    )
     return {
         "agreement": [(windows, agreement.agreement_figures(units, config=config, windows=windows))],
         "agreement_change": agreement_change.change_figures(
@@ -130,20 +146,12 @@ def _figures(
         "anchoring": habits.anchoring_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
         "calibration": calibration.calibration_figures(units, config=config),
         "accuracy": accuracy.accuracy_figures(con, sql_root=sql_root, windows=windows, annotator_windows=few),
-        "defect_rate": defect_rate.defect_rate_figures(
-            con,
-            reviews,
-            sql_root=sql_root,
-            windows=windows,
-            few=few,
-            severity_weights=config.quality.severity_weights,
-            verdicts=verdicts,
-        ),
+        "defect_rate": defects,
         "qa_accuracy": qa_accuracy.qa_figures(verdicts, windows=windows, reviewer_windows=few),
         "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(reviews, windows=few))],
         "control_chart": control.chart,
         "signals": control.signals,
-        "appeals": appeals.appeal_figures(con, reviews, sql_root=sql_root, windows=windows, label_windows=few),
+        "appeals": appeals.appeal_figures(con, defects, sql_root=sql_root, windows=windows, label_windows=few),
         "gold_health": gold_health.gold_health_figures(con, sql_root=sql_root, config=config, windows=few),
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),

@@ -15,8 +15,8 @@ from qa_pipeline.marts.differences import completed
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import RateRules, Score, Subject, rate_figures, share
 from qa_pipeline.marts.reading import Table, read_table
-from qa_pipeline.marts.records import Figures, constant
-from qa_pipeline.marts.subjects import annotators, slice_of, slices
+from qa_pipeline.marts.records import Figures, WindowedFigures, constant
+from qa_pipeline.marts.subjects import annotators, slices
 from qa_pipeline.quality_config import SeverityWeights
 from qa_pipeline.stats.jackknife import BoolArray
 from qa_pipeline.stats.severity import severity_scores
@@ -25,6 +25,8 @@ from qa_pipeline.stats.windows import Windows
 REFERENCE_KIND = "qa"
 # Subjects so few that every window is kept.
 ALWAYS = ("rater_kind", "vendor", "model_version")
+# Metrics of vendors and model versions for every period; sorts of defects only for the few that annotators have.
+EVERY_PERIOD = ("defect_rate", "defects_per_1000_weighted")
 _COMMENT = (
     "Share of reviewed decisions with a defect (error_category other than none), on the date of the decision judged. "
     "Random samples alone: targeted reviews and reviews of appeals never enter. defect_rate_<severity> and "
@@ -33,8 +35,10 @@ _COMMENT = (
     "rater_kind (human, model), vendor, model_version (model@version), annotator; of people also site, content_type, "
     "label (the one that was decided) and guideline_version, of models model_content_type and model_label. Market or "
     "queue ALL weights every review by 1 / inclusion probability, so it speaks of all decisions. n_items and "
-    "n_ratings are reviews. rater_kind, vendor and model_version have all periods, the others week, all and the "
-    "newest trailing_28d only. Intervals: Wilson on the effective number of the rate itself, no shorter than exact "
+    "n_ratings are reviews. Periods: rater_kind has all; vendor and model_version have all of defect_rate, "
+    "defects_per_1000_weighted and defect_rate_corrected, else week, all and the newest trailing_28d, as the others "
+    "have; annotators have of week the defect_rate alone. Intervals: Wilson on the effective number of the rate "
+    "itself, no shorter than exact "
     "bounds for few events, corrected for the share of decisions that was reviewed (where all were, the rate is exact "
     "and the interval that of the process behind it); where weights differ also no shorter than the jackknife (100 "
     "reviews or more, 10 of the rarer outcome, in 8 replicates). defect_rate_corrected (rater_kind, vendor, "
@@ -62,7 +66,7 @@ def defect_rate_figures(
     few: Windows,
     severity_weights: SeverityWeights,
     verdicts: Table,
-) -> list[tuple[Windows, list[Figures]]]:
+) -> WindowedFigures:
     """Figures of marts.defect_rate from `tallies.review_counts`, with the windows that they index.
 
     `reviews` are the rows of query `defect_slices`, `few` the windows of subjects as many as annotators and `verdicts`
@@ -73,21 +77,29 @@ def defect_rate_figures(
     blind = read_table(con, sql_root=sql_root, name="defect_blind", parameters={})
     always = tuple(subject for subject in slices(reviews) if subject.kind in ALWAYS)
     others = tuple(subject for subject in slices(reviews) if subject.kind not in ALWAYS)
-    rates = _rates(reviews, windows, always, severity_weights)
+    scores, of_people = _scores(reviews, severity_weights), _scores(people, severity_weights)
+    headline = {name: scores[name] for name in EVERY_PERIOD}
+    everybody = tuple(subject for subject in always if subject.kind == "rater_kind")
+    parts = tuple(subject for subject in always if subject.kind != "rater_kind")
+    rates = [*_rates(reviews, windows, everybody, scores), *_rates(reviews, windows, parts, headline)]
+    sorts = {name: score for name, score in scores.items() if name not in EVERY_PERIOD}
+    spans, weeks = few.without_period("week"), few.of_period("week")
     return [
         (windows, rates),
         (windows, _corrected(rates, blind, windows=windows, verdicts=verdicts)),
-        (few, _rates(people, few, annotators(people), severity_weights)),
-        (few, _rates(reviews, few, others, severity_weights)),
+        (few, _rates(reviews, few, parts, sorts)),
+        (few, _rates(reviews, few, others, scores)),
+        (spans, _rates(people, spans, annotators(people), of_people)),
+        (weeks, _rates(people, weeks, annotators(people), {"defect_rate": of_people["defect_rate"]})),
     ]
 
 
-def defect_figures_of(reviews: Table, *, windows: Windows, kind: str) -> Figures | None:
-    """The defect rate of one sort of subject, from the rows of `defect_slices`; None where nothing was reviewed."""
-    scores = {"defect_rate": share(_is_defect(reviews))}
-    figures = rate_figures(
-        reviews, windows=windows, subjects=(slice_of(reviews, kind),), rules=_rules(reviews, scores, is_finite=True)
-    )
+def defect_figures_of(found: WindowedFigures, kind: str) -> Figures | None:
+    """The defect rate of one sort of subject among the figures of the mart; None where nothing was reviewed."""
+    wanted = (("metric", "defect_rate"), ("subject_kind", kind))
+    figures = [
+        each for _, group in found for each in group if all(each.texts[name].names == (text,) for name, text in wanted)
+    ]
     return Figures.joined(figures) if figures else None
 
 
@@ -114,9 +126,12 @@ def _rules(table: Table, scores: dict[str, Score], *, is_finite: bool) -> RateRu
     )
 
 
-def _rates(
-    table: Table, windows: Windows, subjects: tuple[Subject, ...], severity_weights: SeverityWeights
-) -> list[Figures]:
+def _rates(table: Table, windows: Windows, subjects: tuple[Subject, ...], scores: dict[str, Score]) -> list[Figures]:
+    return rate_figures(table, windows=windows, subjects=subjects, rules=_rules(table, scores, is_finite=True))
+
+
+def _scores(table: Table, severity_weights: SeverityWeights) -> dict[str, Score]:
+    """What each metric is the mean of."""
     category, severity = table.texts["error_category"], table.texts["severity"]
     is_defect = _is_defect(table)
     events = {"defect_rate": is_defect}
@@ -124,7 +139,7 @@ def _rates(
     events |= {f"defect_rate_{name}": category.equal(name) for name in ERROR_CATEGORIES if name != "none"}
     scores = {metric: share(is_event) for metric, is_event in events.items()}
     scores["defects_per_1000_weighted"] = _severity_score(table, severity_weights)
-    return rate_figures(table, windows=windows, subjects=subjects, rules=_rules(table, scores, is_finite=True))
+    return scores
 
 
 def _severity_score(table: Table, severity_weights: SeverityWeights) -> Score:

@@ -11,14 +11,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from qa_pipeline.marts.cells import Groups, RollUp, group_by, roll_ups, rows_by_key
+from qa_pipeline.marts.cells import Groups, group_by, roll_ups, rows_by_key
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.reading import Codes, Table, read_table
 from qa_pipeline.marts.records import NO_METHOD, NO_REASON, REASONS, WILSON, WILSON_EFFECTIVE, Figures, constant
 from qa_pipeline.marts.sampling_plans import PER_UNIT, largest_weights
 from qa_pipeline.stats.arbitration import QaErrors, qa_errors
 from qa_pipeline.stats.corrected_rates import Measured
-from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
+from qa_pipeline.stats.jackknife import FloatArray, IntArray
 from qa_pipeline.stats.proportions import effective_n
 from qa_pipeline.stats.weighted_means import mean_interval, sums_of_classes
 from qa_pipeline.stats.windows import Windows
@@ -92,25 +92,27 @@ def qa_cells(table: Table, *, windows: Windows, subject: Codes) -> Iterator[QaCe
     if not table.keys:
         return
     rows = rows_by_key(table, windows)
-    totals = {
-        name: windows.sums(rows.by_slot(name, slots=windows.slots))
-        for name in ("unit_count", "weight", "weight_squared")
-    }
     planned = (table.texts[name].values for name in ("market", "queue", "target_kind"))
     plans = group_by(*planned).group
     largest = largest_weights(table, windows=windows, plans=plans)
-    verdict, found = table.texts["verdict"], table.texts["found"]
-    said = [verdict.equal(name) for name in SAID]
-    sorts = [is_said & found.equal(name) for is_said in said for name in SAID]
-    for places in roll_ups(table.texts):
-        coded = {"market": places.market, "queue": places.queue, "subject": subject.take(places.keys)}
+    said, sort = _sorts(table)
+    # Keys that no figure tells apart are one part.
+    parts = group_by(plans, subject.values, said, sort + 1)
+    first = parts.order[parts.starts]
+    totals = {
+        name: windows.sums(parts.sum(rows.by_slot(name, slots=windows.slots)))
+        for name in ("unit_count", "weight", "weight_squared")
+    }
+    texts = {name: table.texts[name].take(first) for name in ("market", "queue")} | {"subject": subject.take(first)}
+    for places in roll_ups(texts):
+        coded = {"market": places.market, "queue": places.queue, "subject": texts["subject"].take(places.keys)}
         cells = group_by(*(codes.values for codes in coded.values()))
-
+        own = first[places.keys]
         by_both = {
-            name: _sums(total, sorts, places=places, cells=cells).reshape(len(windows), len(cells), 2, 2)
+            name: _sums(total[:, places.keys], sort[own], sorts=4, cells=cells).reshape(-1, len(cells), 2, 2)
             for name, total in totals.items()
         }
-        of_keys = largest[:, plans[places.keys]][:, cells.order]
+        of_keys = largest[:, plans[own]][:, cells.order]
         yield QaCells(
             texts={
                 name: Codes(values=part, names=coded[name].names) for name, part in zip(coded, cells.parts, strict=True)
@@ -118,14 +120,29 @@ def qa_cells(table: Table, *, windows: Windows, subject: Codes) -> Iterator[QaCe
             units=by_both["unit_count"],
             weight=by_both["weight"] / PER_UNIT,
             squared_weight=by_both["weight_squared"] / PER_UNIT,
-            verdicts=_sums(totals["unit_count"], said, places=places, cells=cells),
+            verdicts=_sums(totals["unit_count"][:, places.keys], said[own], sorts=2, cells=cells),
             largest=np.maximum.reduceat(of_keys, cells.starts, axis=1),
         )
 
 
-def _sums(total: FloatArray, sorts: list[BoolArray], *, places: RollUp, cells: Groups) -> FloatArray:
-    """Sums of `total` `[W, keys]` over the keys of each sort, `[W, cells, sorts]`."""
-    return np.stack([cells.sum((total * chosen)[:, places.keys]) for chosen in sorts], axis=-1)
+def _sorts(table: Table) -> tuple[IntArray, IntArray]:
+    """Of each key the verdict (index of SAID), and the verdict with what arbitration found (0..3; -1: nothing)."""
+    verdict, found = table.texts["verdict"], table.texts["found"]
+    said = np.where(verdict.equal(SAID[1]), 1, 0)
+    sort = np.full(table.keys, -1, dtype=np.int64)
+    for place, name in enumerate(SAID):
+        sort = np.where(found.equal(name), 2 * said + place, sort)
+    return said, sort
+
+
+def _sums(total: FloatArray, sort: IntArray, *, sorts: int, cells: Groups) -> FloatArray:
+    """Sums of `total` `[W, n]` over each cell's members of each sort, `[W, cells, sorts]`; a sort of -1 is none."""
+    found = np.zeros((len(total), len(cells) * sorts))
+    chosen = np.flatnonzero(sort >= 0)
+    if len(chosen):
+        both = group_by(cells.group[chosen] * sorts + sort[chosen])
+        found[:, both.parts[0]] = both.sum(total[:, chosen])
+    return found.reshape(len(total), len(cells), sorts)
 
 
 def qa_figures(table: Table, *, windows: Windows, reviewer_windows: Windows) -> list[tuple[Windows, list[Figures]]]:

@@ -226,14 +226,7 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
     for metric, score in grid.counts.scores.items():
         events = grid.total_times("unit_count", (score.values > 0).astype(np.float64))[window, cell]
         process, finite = _sums(grid, score, window=window, cell=cell, units=n, weight=weight, squared=squared)
-        chosen = mean_interval(process, largest_weight=largest, is_finite=False)
-        if rules.is_finite:
-            # Where every decision was reviewed the rate is exact; the interval of the process that made it remains.
-            known = mean_interval(finite, largest_weight=largest, is_finite=True)
-            chosen = Interval(
-                low=np.where(known.is_given, known.low, chosen.low),
-                high=np.where(known.is_given, known.high, chosen.high),
-            )
+        chosen = _chosen_interval(process, finite if rules.is_finite else None, largest=largest)
         may = (n >= MIN_UNITS) & (np.minimum(events, n - events) >= MIN_EVENTS)
         if rules.prefers_wilson:
             may &= ~is_equal
@@ -254,6 +247,17 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
             n_ratings=n,
             reason=np.full(len(window), NO_REASON),
         )
+
+
+def _chosen_interval(process: WeightedSums, finite: WeightedSums | None, *, largest: FloatArray) -> Interval:
+    """The interval about the finite number of decisions; about the process behind them where all were reviewed."""
+    if finite is None:
+        return mean_interval(process, largest_weight=largest, is_finite=False)
+    known = mean_interval(finite, largest_weight=largest, is_finite=True)
+    rest = ~known.is_given
+    ongoing = mean_interval(process.where(rest), largest_weight=largest[rest], is_finite=False)
+    known.low[rest], known.high[rest] = ongoing.low, ongoing.high
+    return known
 
 
 def _sums(

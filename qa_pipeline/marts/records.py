@@ -147,6 +147,10 @@ class Figures:
         return replace(self, texts=self.texts | texts)
 
 
+# Figures with the windows that they index.
+WindowedFigures: TypeAlias = list[tuple[Windows, list[Figures]]]
+
+
 def taken(values: ExtraColumn, chosen: IntArray | BoolArray) -> ExtraColumn:
     """The chosen ones of an extra column."""
     return values.take(chosen) if isinstance(values, Codes) else values[chosen]

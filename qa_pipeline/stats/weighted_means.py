@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import betaincinv, expit, logit
 
+from qa_pipeline.stats.distinct import distinct_rows
 from qa_pipeline.stats.jackknife import BoolArray, FloatArray, Interval, divide
 from qa_pipeline.stats.proportions import wilson
 
@@ -74,6 +75,10 @@ class WeightedSums:
             spread_value=self.spread_value + spread * score,
             spread_square=self.spread_square + spread * score**2,
         )
+
+    def columns(self) -> list[FloatArray]:
+        """The sums in the order in which they are declared."""
+        return [getattr(self, each.name) for each in fields(self)]
 
     def where(self, chosen: BoolArray) -> "WeightedSums":
         """The sums of the chosen cells."""
@@ -145,6 +150,14 @@ def mean_interval(sums: WeightedSums, *, largest_weight: FloatArray, is_finite: 
     >>> round(float(found.low), 4), round(float(sums.mean), 4), round(float(found.high), 4)
     (0.0079, 0.03, 0.0806)
     """
+    columns = [np.broadcast_to(each, sums.units.shape).ravel() for each in (*sums.columns(), largest_weight)]
+    first, place = distinct_rows(columns)
+    *distinct, largest = (column[first] for column in columns)
+    found = _mean_interval(WeightedSums(*distinct), largest_weight=largest, is_finite=is_finite)
+    return Interval(low=found.low[place].reshape(sums.units.shape), high=found.high[place].reshape(sums.units.shape))
+
+
+def _mean_interval(sums: WeightedSums, *, largest_weight: FloatArray, is_finite: bool) -> Interval:
     mean = sums.mean
     plain = effective_units(sums)
     # Without events of either kind: as if one of the largest weight had been seen, less that one.

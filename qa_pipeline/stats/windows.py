@@ -52,6 +52,12 @@ class Windows:
         names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
+    def without_period(self, period: str) -> "Windows":
+        """The windows of the other periods, over the same slots."""
+        chosen = self.period != PERIODS.index(period)
+        names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
     def baselines(self) -> "Windows":
         """Windows that sum, in place of each window, the 28 days before it; their dates stay those of the windows."""
         return replace(self, first=self.baseline_first, stop=self.baseline_stop)
