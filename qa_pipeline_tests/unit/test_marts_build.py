@@ -16,7 +16,7 @@ from qa_pipeline.marts.build import MARTS, build_marts
 from qa_pipeline.marts.cells import blocks, group_by
 from qa_pipeline.marts.mart import Headline
 from qa_pipeline.marts.records import COLUMNS, KEY, REASON_MEANINGS
-from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, by, config, empty_warehouse, fill, land, read_mart
+from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, MartRow, by, config, empty_warehouse, fill, land, read_mart
 
 CONFIG = config({"hate": ["yes", "no"], "spam": ["yes", "no"]}, markets=("AU", "GB"))
 # The columns and types that every mart must have, as the pages and readers expect them.
