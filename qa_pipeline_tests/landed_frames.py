@@ -15,33 +15,35 @@ from qa_pipeline.simulation.simulate import simulate
 from qa_pipeline_tests.import_support import MAPPINGS, SHARED_DATA
 
 REVIEWED_ONE_IN = 3
-_PANDAS_TYPES = {"double": "float64", "bigint": "float64", "boolean": "boolean", "string": "object"}
+# All else is as without a quality.toml, which is what the second computations know. A baseline of 28 days would leave
+# nothing to judge.
+QUALITY = "[baseline]\ndays = 14\n"
+_READERS = {
+    "csv": "read_csv({files}, all_varchar = true, header = true, union_by_name = true, filename = true)",
+    "jsonl": "read_json({files}, format = 'newline_delimited', union_by_name = true, filename = true)",
+    "parquet": "read_parquet({files}, union_by_name = true, filename = true)",
+}
 
 
 def read_landed(home: Home) -> dict[str, pd.DataFrame]:
     """Every feed's landed rows with its contract columns and `business_date`; absent feeds are empty frames."""
     frames = {}
     for name, feed in FEEDS.items():
-        parts = []
+        columns = [*feed.names, "business_date"]
+        by_format: dict[str, list[str]] = {}
         for path in sorted((home.landing / name).rglob("*")):
             if path.is_file():
-                reader = "read_parquet" if path.suffix == ".parquet" else _TEXT_READERS[path.name.split(".", 1)[1]]
-                with duckdb.connect() as con:
-                    part = con.sql(f"from {reader}('{path}'{_OPTIONS[reader]})").to_arrow_table().to_pandas()
-                part["business_date"] = pd.Timestamp(path.parent.name.removeprefix("date="))
-                parts.append(part)
-        columns = [*feed.names, "business_date"]
-        frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+                by_format.setdefault(path.name.removesuffix(".gz").rpartition(".")[2], []).append(str(path))
+        with duckdb.connect() as con:
+            parts = [
+                con.sql("from " + _READERS[format_].format(files=files)).to_arrow_table().to_pandas()
+                for format_, files in by_format.items()
+            ]
+        frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns, "filename"])
+        frame = frame.sort_values("filename", kind="stable", ignore_index=True)
+        frame["business_date"] = pd.to_datetime(frame["filename"].str.extract(r"/date=([0-9-]{10})/")[0])
         frames[name] = _typed(frame.reindex(columns=columns), {column.name: column.type for column in feed.columns})
     return frames
-
-
-_TEXT_READERS = {"csv": "read_csv", "csv.gz": "read_csv", "jsonl": "read_json"}
-_OPTIONS = {
-    "read_parquet": "",
-    "read_csv": ", all_varchar = true, header = true",
-    "read_json": ", format = 'newline_delimited'",
-}
 
 
 def _typed(frame: pd.DataFrame, types: dict[str, str]) -> pd.DataFrame:
@@ -106,6 +108,7 @@ def zencrowd_reviewed(home: Home) -> Home:
 
 def build(home: Home) -> None:
     """Load, restate and build the marts of everything landed; nothing may be left out."""
+    (home.config / "quality.toml").write_text(QUALITY, encoding="utf-8")
     config = load_config(home)
     with warehouse.working(home, config) as con:
         for feed, day in loading.pending(con, home=home, config=config):

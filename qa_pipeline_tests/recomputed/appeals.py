@@ -9,6 +9,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from qa_pipeline_tests.recomputed.judged import weights
+
 COLUMNS = ["market", "queue", "subject_kind", "subject", "metric", "reference_kind", "estimate", "n_items"]
 KINDS = {"rater_kind": "rater_kind", "vendor": "vendor", "label": "label", "model_label": "label"}
 
@@ -101,7 +103,6 @@ def _reviews(reviews: pd.DataFrame, labels: pd.DataFrame, predictions: pd.DataFr
         return pd.DataFrame(columns=["rater_kind", "vendor", "label", "market", "queue", "weight", "is_defect"])
     random = reviews[reviews["sampling"] == "random"].drop(columns=["market", "queue"])
     found = random.merge(_targets(labels, predictions), on=["target_kind", "target_id"])
-    probability = pd.to_numeric(found.get("inclusion_probability", pd.Series(1.0, index=found.index))).fillna(1.0)
-    found["weight"] = 1 / probability
+    found["weight"] = weights(found["inclusion_probability"])
     found["is_defect"] = found["error_category"] != "none"
     return found

@@ -1,7 +1,7 @@
-"""marts.control_chart a second time: p' charts and moving averages of queues and vendors, from landed rows, in loops.
+"""marts.control_chart a second time: p' charts and moving averages, from landed rows, in loops.
 
-Left out: p-values, g-charts, models and annotators. Baselines are the first 28 days with reviews. A moving average is
-left out where a day has more than 300 defects, found or expected: the product then uses an approximation.
+Left out: p-values and g-charts. Baselines are the first BASELINE_DAYS with reviews. No day may have more than 300
+defects, found or expected: the product then approximates.
 """
 
 import datetime as dt
@@ -9,16 +9,22 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.special import digamma
 from scipy.stats import norm
+
+from qa_pipeline_tests.recomputed.judged import effective_number, weights
 
 COLUMNS = ["period", "period_start", "period_end", "market", "queue", "subject_kind", "subject", "metric"]
 COLUMNS += ["reference_kind", "estimate", "n_items", "centre", "lower_limit", "upper_limit"]
+LEFT_OUT = {(kind, "g_chart") for kind in ("rater_kind", "vendor", "model_version", "annotator")}
+BASELINE_DAYS = 14
 NOTHING = float("nan")
 
 
 def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row a day of each chart of people and vendors, market x queue and rolled up."""
+    """A row a day of each chart: rater kinds and vendors, market x queue and rolled up; models by both; annotators."""
     drawn = _drawn(feeds)
     rows: list[dict[str, Any]] = []
     if drawn.empty:
@@ -31,19 +37,31 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
             place = place[place["market"] == market]
         if queue != "ALL":
             place = place[place["queue"] == queue]
-        people = place[place["is_human"]]
-        series = [("rater_kind", "human", people)]
-        series += [("vendor", name, people[people["vendor"] == name]) for name in people["vendor"].unique() if name]
-        for kind, subject, own in series:
-            named = {"market": market, "queue": queue, "subject_kind": kind, "subject": subject}
-            rows += [{"period": "day", "reference_kind": "qa", **named, **row} for row in _chart(own, newest)]
+        named = {"period": "day", "reference_kind": "qa", "market": market, "queue": queue}
+        for (kind, subject), own in _series(place, market, queue).items():
+            subject_named = named | {"subject_kind": kind, "subject": subject}
+            # Annotators, being many, are shown for the newest 28 days alone.
+            first = newest - pd.Timedelta(days=27) if kind == "annotator" else drawn["day"].min()
+            rows += [subject_named | row for row in _chart(own, newest) if row["period_start"] >= first]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _series(place: pd.DataFrame, market: str, queue: str) -> dict[tuple[str, str], pd.DataFrame]:
+    """Reviews of each kind of subject and subject that has charts in this market and queue (or ALL)."""
+    people, models = place[place["is_human"]], place[~place["is_human"]]
+    found = {("rater_kind", "human"): people, ("rater_kind", "model"): models}
+    found |= {("vendor", str(name)): own for name, own in people.groupby("vendor") if name}
+    if "ALL" not in (market, queue):
+        found |= {("model_version", str(name)): own for name, own in models.groupby("rater")}
+    if market == queue == "ALL":
+        found |= {("annotator", str(name)): own for name, own in people.groupby("rater")}
+    return {subject: own for subject, own in found.items() if len(own)}
 
 
 def _drawn(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Random reviews of production labels and of predictions: day of the decision, place, vendor, weight, defect."""
     reviews, labels, predictions = (feeds[name] for name in ("reviews", "labels", "predictions"))
-    columns = ["day", "market", "queue", "vendor", "is_human", "weight", "is_defect"]
+    columns = ["day", "market", "queue", "vendor", "rater", "is_human", "weight", "chance", "is_defect"]
     if reviews.empty:
         return pd.DataFrame(columns=columns)
     place = ["item_id", "market", "queue"]
@@ -56,7 +74,8 @@ def _drawn(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
         parts.append(kept[["kind", "target", "rater", "vendor", "business_date", *place]])
     if not predictions.empty:
         made = predictions.drop_duplicates(["business_date", "prediction_id"], keep="last")
-        kept = made.assign(kind="prediction", target=made["prediction_id"], rater=made["model_id"], vendor="")
+        kept = made.assign(kind="prediction", target=made["prediction_id"], vendor="")
+        kept["rater"] = made["model_id"] + "@" + made["model_version"]
         parts.append(kept[["kind", "target", "rater", "vendor", "business_date", *place]])
     decided = pd.concat(parts).rename(columns={"business_date": "day"})
     given = reviews.drop_duplicates(["business_date", "review_id"], keep="last")
@@ -68,7 +87,8 @@ def _drawn(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.assign(
         vendor=joined["vendor"].fillna(""),
         is_human=joined["kind"] == "label",
-        weight=1 / joined["inclusion_probability"].astype(float).fillna(1.0),
+        weight=weights(joined["inclusion_probability"]),
+        chance=joined["inclusion_probability"],
         is_defect=joined["error_category"] != "none",
     )[columns]
 
@@ -79,9 +99,8 @@ def _chart(own: pd.DataFrame, newest: dt.date) -> list[dict[str, Any]]:
     for day, some in sorted(own.groupby("day")):
         weight = some["weight"].sum()
         rate = min(1.0, some.loc[some["is_defect"], "weight"].sum() / weight)
-        effective = weight**2 / (some["weight"] ** 2).sum()
-        points.append({"day": day, "rate": rate, "n": effective, "reviews": len(some)})
-    baseline = [point for point in points if point["day"] != newest][:28]
+        points.append({"day": day, "rate": rate, "n": effective_number(some["chance"]), "reviews": len(some)})
+    baseline = [point for point in points if point["day"] != newest][:BASELINE_DAYS]
     fitted = _fit(baseline) if len(baseline) >= 14 else {}
     is_rare = bool(fitted) and fitted["defects"] / len(baseline) < 5
     rows = []
@@ -92,7 +111,10 @@ def _chart(own: pd.DataFrame, newest: dt.date) -> list[dict[str, Any]]:
             half = 3 * max(fitted["sigma_z"], 1) * math.sqrt(share * (1 - share) / point["n"])
             limits = {"centre": share, "lower_limit": max(0, share - half), "upper_limit": min(1, share + half)}
         rows.append(_row(point, "p_chart", point["rate"], limits))
-    return rows + (_average(points[len(baseline) :], fitted) if fitted else [])
+    if fitted:
+        return rows + _average(points[len(baseline) :], fitted)
+    nothing = dict.fromkeys(("centre", "lower_limit", "upper_limit"), NOTHING)
+    return [*rows, _row(points[-1], "ewma", NOTHING, nothing)]
 
 
 def _row(point: dict[str, Any], metric: str, estimate: float, limits: dict[str, float]) -> dict[str, Any]:
@@ -105,7 +127,8 @@ def _fit(points: list[dict[str, Any]]) -> dict[str, float]:
     total = sum(point["n"] for point in points)
     defects = sum(point["n"] * point["rate"] for point in points)
     share = defects / total
-    scores = [(point["rate"] - share) / math.sqrt(share * (1 - share) / point["n"]) for point in points]
+    spread = math.sqrt(share * (1 - share))
+    scores = [(point["rate"] - share) / spread * math.sqrt(point["n"]) if spread else 0.0 for point in points]
     ranges = [abs(later - before) for before, later in itertools.pairwise(scores)]
     chi_square = sum(score**2 for score in scores)
     room = total - len(points) - sum(point["n"] ** 2 for point in points) / total + 1
@@ -123,8 +146,7 @@ def _fit(points: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _average(points: list[dict[str, Any]], fitted: dict[str, float]) -> list[dict[str, Any]]:
-    if any(point["n"] * max(point["rate"], fitted["predicted"]) > 300 for point in points):
-        return []
+    assert all(point["n"] * max(point["rate"], fitted["predicted"]) <= 300 for point in points)
     value = pull = 0.0
     rows = []
     for place, point in enumerate(points, start=1):
@@ -139,16 +161,22 @@ def _average(points: list[dict[str, Any]], fitted: dict[str, float]) -> list[dic
 
 
 def _middle(x: float, n: float, p: float, rho: float) -> float:
-    """P(X < x) + P(X = x) / 2 of a beta-binomial, term by term; linear between whole counts."""
+    """P(X < x) + P(X = x) / 2 of a beta-binomial, term by term; linear between whole counts of the rarer outcome."""
+    if p > 0.5:
+        return 1 - _middle(n - x, n, 1 - p, rho)
     a, b = p * (1 / rho - 1), (1 - p) * (1 / rho - 1)
-
-    def chance(k: int) -> float:
-        if k > n:
-            return 0.0
-        parts = (n + 1, k + a, n - k + b, a + b), (k + 1, n - k + 1, n + a + b, a, b)
-        return math.exp(sum(map(math.lgamma, parts[0])) - sum(map(math.lgamma, parts[1])))
-
     whole = math.floor(x + 1e-9)
-    last, following, part = chance(whole), chance(whole + 1), max(0.0, x - whole)
-    until = sum(chance(k) for k in range(whole + 1))
-    return until - last / 2 + part * (last + following) / 2
+    chances = [math.exp(_log_rising(b, n) - _log_rising(a + b, n))]
+    for k in range(whole + 1):
+        left = n - k
+        chances.append(chances[-1] * left * (a + k) / ((k + 1) * (b + left - 1)) if left > 0 else 0.0)
+    last, following = chances[-2:]
+    return sum(chances[:-1]) - last / 2 + max(0.0, x - whole) * (last + following) / 2
+
+
+def _log_rising(start: float, steps: float) -> float:
+    """log Gamma(start + steps) - log Gamma(start); of large ones, whose difference has no digits, by quadrature."""
+    if start < 1000:
+        return math.lgamma(start + steps) - math.lgamma(start)
+    place, share = np.polynomial.legendre.leggauss(20)
+    return float((share * digamma(start + steps * (place + 1) / 2)).sum() * steps / 2)

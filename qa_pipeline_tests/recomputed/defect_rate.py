@@ -25,13 +25,18 @@ MODELS = {
 CORRECTED = ("rater_kind", "vendor", "model_version")
 
 
-def _site(feeds: Feeds, row: pd.Series) -> str:
+def _sites(feeds: Feeds, found: pd.DataFrame) -> pd.Series:
+    """Where the newest roster of the day puts each rater; empty where it does not."""
     roster = rows(feeds, "roster", "annotator_id")
     if roster.empty:
-        return ""
-    before = roster[roster["business_date"] <= row["target_date"]]
-    own = before[(before["business_date"] == before["business_date"].max()) & (before["annotator_id"] == row["rater"])]
-    return "" if own.empty else str(own["site"].iloc[-1])
+        return pd.Series("", index=found.index)
+    dates = pd.Series(sorted(roster["business_date"].unique()))
+    newest_of = {day: dates[dates <= day].max() for day in found["target_date"].unique()}
+    newest = found["target_date"].map(newest_of)
+    known = roster.set_index(["business_date", "annotator_id"])["site"].to_dict()
+    return pd.Series(
+        [known.get(pair) or "" for pair in zip(newest, found["rater"], strict=True)], index=found.index, dtype="object"
+    )
 
 
 def _reviewed(feeds: Feeds) -> pd.DataFrame:
@@ -40,26 +45,24 @@ def _reviewed(feeds: Feeds) -> pd.DataFrame:
         return found
     found = found[(found["sampling"] == "random") & (found["stage"] == "production")].copy()
     people = found["kind"] == "label"
-    places = found.loc[people, ["target_date", "rater"]].drop_duplicates()
-    sites = {(row["target_date"], row["rater"]): _site(feeds, row) for _, row in places.iterrows()}
-    pairs = zip(found["target_date"], found["rater"], strict=True)
-    found["site"] = [sites.get(pair, "") for pair in pairs]
+    found["site"] = _sites(feeds, found)
     found["rater_kind"] = people.map({True: "human", False: "model"})
     found["weight"] = weights(found["inclusion_probability"])
     return pd.concat([subjects(found, PEOPLE, among=people), subjects(found, MODELS, among=~people)])
 
 
 def _figures(own: pd.DataFrame) -> dict[str, float]:
-    is_defect, total = own["error_category"] != "none", own["weight"].sum()
-    found = {"defect_rate": own.loc[is_defect, "weight"].sum() / total}
-    for severity in SEVERITIES:
-        chosen = is_defect & (own["severity"] == severity)
-        found[f"defect_rate_{severity}"] = own.loc[chosen, "weight"].sum() / total
-    for category in CATEGORIES:
-        found[f"defect_rate_{category}"] = own.loc[own["error_category"] == category, "weight"].sum() / total
-    points = own["severity"].map(SEVERITIES) * is_defect
-    found["defects_per_1000_weighted"] = 1000 * (own["weight"] * points).sum() / total
-    return found
+    total, defects, points = 0.0, 0.0, 0.0
+    weight_of = dict.fromkeys((*SEVERITIES, *CATEGORIES), 0.0)
+    for weight, category, severity in zip(own["weight"], own["error_category"], own["severity"], strict=True):
+        total += weight
+        if category != "none":
+            defects += weight
+            points += weight * SEVERITIES[severity]
+            weight_of[category] += weight
+            weight_of[severity] += weight
+    found = {"defect_rate": defects / total, "defects_per_1000_weighted": 1000 * points / total}
+    return found | {f"defect_rate_{name}": weight / total for name, weight in weight_of.items()}
 
 
 def recompute(feeds: Feeds) -> pd.DataFrame:

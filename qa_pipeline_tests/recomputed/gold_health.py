@@ -5,6 +5,8 @@ is one. Labels that were declared and never decided are not known here.
 """
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
@@ -95,10 +97,15 @@ def _of_cell(market: str, queue: str, decided: pd.DataFrame, known: pd.DataFrame
     for code, own in known.assign(code=known["key"].str.split("|")).explode("code").groupby("code"):
         _of_keys("label", str(code), own, add)
     items = _disagreements(known[known["exposure"] == 1])
-    for item, key, share, n, _ in items:
-        add("item", item, "disagreement_with_key", share, n, key)
+    for item, key, k, n, _ in items:
+        add("item", item, "disagreement_with_key", k / n, n, key)
     if items:
-        add("rater_kind", "human", "suspected_key_share", float(np.mean([each[4] for each in items])), len(items))
+        suspected = [_wilson_low(k, n) > 0.5 for _, _, k, n, _ in items]
+        add("rater_kind", "human", "suspected_key_share", float(np.mean(suspected)), len(items))
+        sizes = [each[3] for each in items]
+        error = 1 - sum(each[4] for each in items) / sum(sizes)
+        by_chance = [_chance_of_suspicion(n, error) for n in sizes]
+        add("rater_kind", "human", "suspected_key_share_by_chance", float(np.mean(by_chance)), len(items))
     return rows
 
 
@@ -124,8 +131,8 @@ def _pairs(known: pd.DataFrame) -> pd.DataFrame:
     return pairs[pairs["first_date"] < pairs["business_date"]]
 
 
-def _disagreements(looks: pd.DataFrame) -> list[tuple[str, str, float, int, bool]]:
-    """Item, known answer, share for the commonest other label, decisions, whether the key is suspected."""
+def _disagreements(looks: pd.DataFrame) -> list[tuple[str, str, int, int, int]]:
+    """Item, known answer, decisions for the commonest other label, all, and for the known answer."""
     # The item's replicate, which is left out with it: the first 15 digits of its MD5, modulo 20.
     looks = looks.assign(replicate=[int(hashlib.md5(i.encode()).hexdigest()[:15], 16) % 20 for i in looks["item_id"]])  # noqa: S324
     good: dict[int, set[str]] = {}
@@ -134,15 +141,22 @@ def _disagreements(looks: pd.DataFrame) -> list[tuple[str, str, float, int, bool
         shares = others.loc[others["size"] >= FEWEST, "mean"].sort_values()
         good[replicate] = set(shares.index[shares >= shares.iloc[(len(shares) - 1) // 2]]) if len(shares) else set()
     found = []
-    for item, own in looks.groupby("item_id"):
-        good_here = own["annotator_id"].isin(good[own["replicate"].iloc[0]])
-        for key, said in own[good_here].groupby("key"):
-            n = len(said)
-            if n >= FEWEST:
-                other = said.loc[said["label"] != key, "label"].value_counts()
-                k = int(other.max()) if len(other) else 0
-                found.append((str(item), str(key), k / n, n, _wilson_low(k, n) > 0.5))
+    said: dict[tuple[str, str], list[str]] = {}
+    columns = (looks[name] for name in ("item_id", "key", "label", "annotator_id", "replicate"))
+    for item, key, label, annotator, replicate in zip(*columns, strict=True):
+        if annotator in good[replicate]:
+            said.setdefault((str(item), str(key)), []).append(label)
+    for (item, key), labels in said.items():
+        n = len(labels)
+        if n >= FEWEST:
+            k = max(Counter(label for label in labels if label != key).values(), default=0)
+            found.append((item, key, k, n, labels.count(key)))
     return found
+
+
+def _chance_of_suspicion(n: int, error: float) -> float:
+    """Chance that so many of n independent decisions err that the key is suspected, if all said the same."""
+    return sum(math.comb(n, k) * error**k * (1 - error) ** (n - k) for k in range(n + 1) if _wilson_low(k, n) > 0.5)
 
 
 def _wilson_low(k: int, n: int) -> float:

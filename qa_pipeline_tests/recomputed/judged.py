@@ -80,9 +80,16 @@ def reviews(feeds: Feeds, made: pd.DataFrame) -> pd.DataFrame:
     return found.drop_duplicates(["business_date", "review_id"], keep="last")
 
 
-def weights(chances: pd.Series) -> pd.Series:
-    """1 / inclusion probability, 1 where none is known."""
-    return 1 / chances.astype(float).fillna(1.0)
+def weights(chances: pd.Series, *, power: int = 1) -> pd.Series:
+    """(1 / inclusion probability) to a `power`, 1 where none is known; in whole millionths, as tallies have them."""
+    return (1 / chances.astype(float).fillna(1.0) ** power).round(6)
+
+
+def effective_number(chances: pd.Series) -> float:
+    """Kish's (sum of weights)^2 / sum of squared weights: the number itself where all chances are equal."""
+    if len(set(chances.fillna(1.0))) == 1:
+        return float(len(chances))
+    return float(weights(chances).sum() ** 2 / weights(chances, power=2).sum())
 
 
 def rolled_up(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from qa_pipeline_tests.recomputed.judged import weights
+
 # Largest lot size: sample size and acceptance number under normal and under tightened inspection. ISO 2859-1, tables 1,
 # 2-A and 2-B at AQL 4.0, arrows followed; rejection numbers as printed in MIL-STD-105E are one more.
 PLANS = (
@@ -67,8 +69,7 @@ def _first_reviews(reviews: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
         is_right &= found[name] == found[f"{name}_label"]
     found = found[is_right].sort_values(["reviewed_at", "business_date"], kind="stable").drop_duplicates("label_id")
     hashed = [md5(each.encode(), usedforsecurity=False).hexdigest() for each in found["label_id"]]
-    weight = 1 / found["inclusion_probability"].astype(float).fillna(1.0)
-    return found.assign(place=hashed, weight=weight)[columns]
+    return found.assign(place=hashed, weight=weights(found["inclusion_probability"]))[columns]
 
 
 def _lot(lot: tuple[Any, ...], decisions: pd.DataFrame, *, reviews: pd.DataFrame) -> dict[str, Any]:

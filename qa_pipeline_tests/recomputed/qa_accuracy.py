@@ -26,7 +26,7 @@ def verdicts(feeds: Feeds) -> pd.DataFrame:
     for name in ("item_id", "market", "queue"):
         is_meant &= both[f"its_{name}"] == both[name]
     last = both[is_meant].sort_values("its_reviewed_at").drop_duplicates("place", keep="last").set_index("place")
-    found = judged.reset_index(drop=True).join(last.filter(like="its_"), rsuffix="_arbitration")
+    found = judged.reset_index(drop=True).join(last.filter(like="its_"))
     is_confirmed = (found["its_error_category"] == "none") & (found["its_verdict_label"] == found["verdict_label"])
     is_called = found["error_category"] != "none"
     is_other = found["its_verdict_label"] != found["decided"]

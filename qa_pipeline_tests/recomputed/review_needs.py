@@ -5,6 +5,8 @@ import math
 import pandas as pd
 from scipy import stats
 
+from qa_pipeline_tests.recomputed.judged import effective_number, weights
+
 DAYS, PRIOR, ALPHA = 28, 20, 0.05
 HALF_WIDTH, CHANGE, POWER = 0.02, 1.5, 0.8
 
@@ -60,9 +62,9 @@ def _effective(judged: pd.DataFrame) -> tuple[float, float]:
     """Kish's number of the reviews and Hajek's share of defects among them."""
     if judged.empty:
         return 0.0, 0.0
-    weight = 1 / judged["inclusion_probability"].astype(float).fillna(1.0)
+    weight = weights(judged["inclusion_probability"])
     share = weight[judged["error_category"] != "none"].sum() / weight.sum()
-    return float(weight.sum() ** 2 / (weight**2).sum()), float(share)
+    return effective_number(judged["inclusion_probability"]), float(share)
 
 
 def _needs(
@@ -85,9 +87,10 @@ def _needs(
 
 
 def _half(share: float, n: int, size: int) -> float:
+    """Half of Wilson's interval as `marts.defect_rate` gives it: its variance is p (1 - p) / n (1 - n / N)."""
     if n >= size:
         return 0.0
-    n_infinite = n * (size - 1) / (size - n)
+    n_infinite = n / (1 - n / size)
     z = -_Z_LOW
     inner = share * (1 - share) / n_infinite + z * z / (4 * n_infinite**2)
     return z / (1 + z * z / n_infinite) * math.sqrt(inner)

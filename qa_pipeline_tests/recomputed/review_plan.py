@@ -8,6 +8,7 @@ takes of a finished plan.
 import pandas as pd
 
 DAYS = 28
+# The estimate, a take, is checked by `faults`.
 KEY = ["market", "queue", "vendor", "annotator_id"]
 
 

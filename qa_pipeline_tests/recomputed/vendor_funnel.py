@@ -4,6 +4,8 @@ import itertools
 
 import pandas as pd
 
+from qa_pipeline_tests.recomputed.judged import weights
+
 COLUMNS = ["market", "queue", "subject_kind", "subject", "metric", "reference_kind", "estimate", "n_items"]
 
 
@@ -25,7 +27,7 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
         right_on=["label_id", *unit],
     )
     joined = joined[joined["reviewer_id"] != joined["annotator_id"]]
-    joined["weight"] = 1 / joined["inclusion_probability"].astype(float).fillna(1.0)
+    joined["weight"] = weights(joined["inclusion_probability"])
     joined["defects"] = joined["weight"] * (joined["error_category"] != "none")
     own = joined.groupby(["market", "queue", "vendor"], as_index=False).agg(
         weight=("weight", "sum"), defects=("defects", "sum"), n=("weight", "size")
