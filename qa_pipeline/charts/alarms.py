@@ -20,7 +20,7 @@ BETTER = Verdict("ok", "\u2193", "better", 1)
 IN_CONTROL = Verdict("none", "\u2248", "in control", 2)
 IN_BASELINE = Verdict("few", "\u25cb", "baseline only", 3)
 NO_BASELINE = Verdict("few", "\u25cb", "no baseline yet", 4)
-_BY_DIRECTION = {"worse": WORSE, "better": BETTER}
+BY_DIRECTION = {"worse": WORSE, "better": BETTER}
 SUBJECT_KINDS = ("rater_kind", "vendor", "model_version")
 ANNOTATORS_NAMED = 6
 
@@ -58,11 +58,7 @@ class State:
     @property
     def rates(self) -> str:
         """`13.2% after 4.9%`; empty without an alarm, or where either rate is not known."""
-        if self.signal is None or self.signal.rate_since is None or self.baseline is None:
-            return ""
-        since = self.signal.rate_since
-        digits = words.digits_beside(since * 100, [self.baseline * 100], digits=1)
-        return f"{words.percent(since, digits=digits)} after {words.percent(self.baseline, digits=digits)}"
+        return rates_text(self.signal.rate_since if self.signal is not None else None, self.baseline)
 
     @property
     def text(self) -> str:
@@ -91,11 +87,15 @@ class State:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A market queue with an alarm of the newest 7 days, ready to print; `also` names the other charts of it."""
+    """A market queue with an alarm of the newest 7 days, ready to print; `also` names the other charts of it.
+
+    `who` is the vendor or model version that `text` is about, empty for all people.
+    """
 
     verdict: Verdict
     market: str
     queue: str
+    who: str
     href: str
     text: str
     also: str
@@ -154,7 +154,7 @@ def _state(key: Key, points: Sequence[ControlPoint], alarms: Sequence[Signal], *
 
 def _verdict(newest: Signal | None, daily: Sequence[ControlPoint], *, is_monitored: bool) -> Verdict:
     if newest is not None:
-        return _BY_DIRECTION.get(newest.direction, WORSE)
+        return BY_DIRECTION.get(newest.direction, WORSE)
     if is_monitored:
         return IN_CONTROL
     return IN_BASELINE if any(point.phase == "baseline" for point in daily) else NO_BASELINE
@@ -172,31 +172,38 @@ def alarm_list(states: Mapping[Key, State], *, names: Names, files: Mapping[str,
 
 
 def _order(state: State) -> tuple[object, ...]:
-    """Worse before better, totals last, all people before a vendor, the larger change first."""
-    market, queue, kind, subject = state.key
-    size = state.ratio if state.verdict is WORSE else 1 / max(state.ratio, 1e-9)
-    return (state.verdict.rank, ALL in (market, queue), kind != "rater_kind", -size, market, queue, subject)
+    return order(state.key, state.signal.direction if state.signal is not None else "", state.ratio)
+
+
+def order(key: Key, direction: str, ratio: float) -> tuple[object, ...]:
+    """What to sort alarms by: worse before better, totals last, all people before a vendor, the larger change first."""
+    market, queue, kind, subject = key
+    verdict = BY_DIRECTION.get(direction, WORSE)
+    size = ratio if verdict is WORSE else 1 / max(ratio, 1e-9)
+    return (verdict.rank, ALL in (market, queue), kind != "rater_kind", -size, market, queue, subject)
 
 
 def _alarm(found: Sequence[State], *, names: Names, files: Mapping[str, str]) -> Alarm:
     first = found[0]
     market, queue, kind, subject = first.key
-    who = "" if (kind, subject) == ("rater_kind", "human") else f"{subject_name(first.key)}: "
-    parts = [f"{who}{first.text}", first.change_text]
+    who = "" if (kind, subject) == ("rater_kind", "human") else subject_name(first.key)
+    said = f"{capital(who)}: {first.text[0].lower()}{first.text[1:]}" if who else first.text
+    parts = [said, first.change_text]
     parts.append(f"alarm on {first.alarm_days} of the newest {RECENT_DAYS} days")
     also = [f"{subject_name(state.key)} {state.verdict.word}{_in_brackets(state.rates)}" for state in found[1:]]
     return Alarm(
         verdict=first.verdict,
         market=names.market(market),
         queue=names.queue(queue),
-        href=_href(market, queue, names=names, files=files),
+        who=who,
+        href=href(market, queue, names=names, files=files),
         text="; ".join(part for part in parts if part) + ".",
         also=f"Also: {words.join(also)}." if also else "",
         action=first.signal.action if first.signal is not None else "",
     )
 
 
-def _href(market: str, queue: str, *, names: Names, files: Mapping[str, str]) -> str:
+def href(market: str, queue: str, *, names: Names, files: Mapping[str, str]) -> str:
     """The queue's section, a market's page for its total, nothing for all markets."""
     if market not in names.markets:
         return ""
@@ -229,6 +236,19 @@ def annotator_sentence(signals: Sequence[Signal]) -> str:
     return f"Annotators with an alarm: {words.join(texts, limit=ANNOTATORS_NAMED)}."
 
 
+def rates_text(since: float | None, before: float | None) -> str:
+    """`13.2% after 4.9%`; empty where either is not known."""
+    if since is None or before is None:
+        return ""
+    digits = words.digits_beside(since * 100, [before * 100], digits=1)
+    return f"{words.percent(since, digits=digits)} after {words.percent(before, digits=digits)}"
+
+
+def capital(text: str) -> str:
+    """`text` with its first letter as a capital and the rest as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _in_brackets(text: str) -> str:
     return f" ({text})" if text else ""
 
@@ -245,15 +265,28 @@ def alarm_sentence(states: Mapping[Key, State], alarms: Sequence[Alarm], *, is_o
         return f"Against their own past: no alarm in the newest {RECENT_DAYS} days, {charts} watched."
     parts = []
     for verdict in (WORSE, BETTER):
-        named = [
-            alarm.queue if is_one_market else f"{alarm.market} \u203a {alarm.queue}"
-            for alarm in alarms
-            if alarm.verdict is verdict
-        ]
+        named = [_named(alarm, is_one_market=is_one_market) for alarm in alarms if alarm.verdict is verdict]
         if named:
             parts.append(f"{words.join(named)} {'is' if len(named) == 1 else 'are'} {verdict.word}")
     raised = sum(state.signal is not None for state in states.values())
     return f"Against their own past: {'; '.join(parts)} (alarms on {raised} of {charts})."
+
+
+def shared_sentence(states: Mapping[Key, State], *, names: Names) -> str:
+    """`Over all markets: vendor borealis is worse in Spam and all queues.`; empty without an alarm in `states`."""
+    found: dict[str, list[str]] = {}
+    for key, state in sorted(states.items(), key=lambda entry: _order(entry[1])):
+        if state.signal is not None:
+            where = "all queues" if key[1] == ALL else names.queue(key[1])
+            found.setdefault(f"{subject_name(key)} is {state.verdict.word}", []).append(where)
+    said = [f"{lead} in {words.join(queues)}" for lead, queues in found.items()]
+    return f"Over all markets: {'; '.join(said)}." if said else ""
+
+
+def _named(alarm: Alarm, *, is_one_market: bool) -> str:
+    """`Hate speech`, `vendor borealis in Brazil \u203a Spam`."""
+    where = alarm.queue if is_one_market else f"{alarm.market} \u203a {alarm.queue}"
+    return f"{alarm.who} in {where}" if alarm.who else where
 
 
 def recent_since(last: date) -> date:

@@ -4,10 +4,12 @@ Rows in, `Chart` out; titles come from the same rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from qa_pipeline.charts import findings, words
 from qa_pipeline.charts.intervals import Bar, intervals_spec
 from qa_pipeline.charts.measures import ACCURACY, DEFECT_RATE, RECALL, Measure
+from qa_pipeline.charts.naming import label_name
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import ACT as ACT_COLOR
@@ -21,6 +23,7 @@ from qa_pipeline.charts.verdicts import (
     verdict_label,
     verdict_text,
 )
+from qa_pipeline.config import QueueConfig
 
 REFERENCE_WORDS = {
     "gold": "gold answers",
@@ -34,6 +37,10 @@ _QUESTIONS = {
     ("Vendor", False): "Which vendors decide as the reference does?",
     ("Model version", False): "Which model versions decide as the reference does?",
     ("Label", False): "Which labels do people miss where the answer is known?",
+}
+_LEADS = {
+    DEFECT_RATE.name: "Share of randomly audited decisions with a defect",
+    RECALL.name: "Share of the decisions on items with this known answer that gave it",
 }
 _KINDS = ("gold", "expert", "arbitration", "qa")
 
@@ -62,7 +69,6 @@ def accuracy_chart(
     """
     kind = rows[0].reference_kind if rows else "any"
     by = REFERENCE_WORDS.get(kind, kind)
-    lead = f"Share of decisions equal to {by}"
     return _subjects(
         rows,
         key=key,
@@ -71,7 +77,6 @@ def accuracy_chart(
         noun=noun,
         measure=ACCURACY,
         by=by,
-        lead=lead,
     )
 
 
@@ -87,16 +92,18 @@ def vendor_defect_chart(
         noun="Vendor",
         measure=DEFECT_RATE,
         by="random audits",
-        lead="Share of randomly audited decisions with a defect",
     )
 
 
-def label_chart(rows: Sequence[MartRow], *, key: str, overall: MartRow | None) -> Chart:
+def label_chart(
+    rows: Sequence[MartRow], *, key: str, overall: MartRow | None, queue: QueueConfig | None = None
+) -> Chart:
     """How often people find each label on items with a known answer: `marts.accuracy` rows by label, newest 28 days.
 
-    No target: that of accuracy is for all decisions together, and a rare label may be found less often.
+    No target: that of accuracy is for all decisions together, and a rare label may be found less often. `queue` names
+    the labels.
     """
-    return _subjects(
+    chart = _subjects(
         rows,
         key=key,
         overall=overall,
@@ -104,8 +111,14 @@ def label_chart(rows: Sequence[MartRow], *, key: str, overall: MartRow | None) -
         noun="Label",
         measure=RECALL,
         by=REFERENCE_WORDS["gold"],
-        lead="Share of the decisions on items with this known answer that gave it",
+        labels={row.subject: label_name(row.subject, queue=queue) for row in rows},
     )
+    judged = [row for row in rows if row.low is not None and row.n_items >= MIN_ITEMS]
+    if len(judged) != 1:
+        return chart
+    (only,) = judged
+    name = label_name(only.subject, queue=queue)
+    return replace(chart, title=f"Where the known answer is {name}, {findings.rate_text(only)} of decisions give it")
 
 
 def _subjects(
@@ -117,10 +130,10 @@ def _subjects(
     noun: str,
     measure: Measure,
     by: str,
-    lead: str,
+    labels: Mapping[str, str] | None = None,
 ) -> Chart:
     """One interval a subject, the best on top; who has too few judged decisions is hollow and takes no part."""
-    names = {row.subject: row.subject or f"(no {noun.lower()} named)" for row in rows}
+    names = {row.subject: (labels or {}).get(row.subject, row.subject) or f"(no {noun.lower()} named)" for row in rows}
     said = {subject: f"the label {name}" for subject, name in names.items()} if measure is RECALL else names
     question = _QUESTIONS[noun, measure.is_high_bad]
     title = findings.subjects_title(rows, noun=noun, measure=measure, by=by, names=said, targets=targets)
@@ -156,6 +169,7 @@ def _subjects(
     spec = intervals_spec(
         bars, lines=lines, row_height=30, text=words.percent, tickformat=".1~%", bounds=(0.0, 1.0), reach=None
     )
+    lead = _LEADS.get(measure.name, f"Share of decisions equal to {by}")
     note_text = f"{lead}, newest 28 days, {'; '.join(legend)}."
     table = _interval_table(rows, names, title=measure.name, targets=targets if goals else None)
     return Chart(key, title, question, note_text, spec, "", spec["layout"]["height"], table)

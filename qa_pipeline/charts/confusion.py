@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from qa_pipeline.charts import words
 from qa_pipeline.charts.agreement_rows import GAIN, SHARE
 from qa_pipeline.charts.intervals import Bar, across, interval_trace, label_axis, narrow_labels, scale_of
+from qa_pipeline.charts.naming import LABEL_SETS, label_names
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.series import state_text
 from qa_pipeline.charts.theme import (
@@ -27,7 +28,6 @@ from qa_pipeline.marts.confusion_pairs import JOINT
 QUESTION = "Which two labels do people give to the same item?"
 PAIRS_SHOWN = 6
 ROW_HEIGHT = 30
-_SETS = "|"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def confusion_chart(rows: Sequence[MartRow], *, key: str, queue: QueueConfig | N
 
 def pair_name(subject: str, *, queue: QueueConfig | None) -> str:
     """The labels' names from the taxonomy; the subject as it is where a code has none."""
-    names = {} if queue is None else {label.code: label.name or label.code for label in queue.labels}
-    sides = [side.split(_SETS) for side in subject.split(JOINT)]
+    names = label_names(queue)
+    sides = [side.split(LABEL_SETS) for side in subject.split(JOINT)]
     if len(sides) != 2 or any(code not in names for side in sides for code in side):
         return subject
     return JOINT.join(" + ".join(names[code] for code in side) for side in sides)

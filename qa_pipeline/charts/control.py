@@ -54,6 +54,7 @@ def control_chart(
     state: State | None,
     signals: Sequence[Signal],
     changes: Sequence[GuidelineChange],
+    height: int = HEIGHT,
 ) -> Chart:
     """The daily chart of one queue's human decisions, with the alarms of its moving average marked on the same line.
 
@@ -67,6 +68,7 @@ def control_chart(
     marks = [change for change in changes if span.first <= change.day <= span.last]
     scale = _scale([daily_points(points)])
     spec = _spec(points, signals, span=span, state=state, scale=scale, is_panel=False)
+    spec["layout"]["height"] = height
     spec["layout"]["margin"]["t"] = 22 if marks else 8
     spec["layout"]["shapes"] += mark_shapes([mark.day for mark in marks])
     spec["layout"]["annotations"] += mark_labels(marks)
@@ -77,7 +79,7 @@ def control_chart(
         control_note(points, state=state, has_marks=bool(marks)),
         spec,
         "",
-        HEIGHT,
+        height,
         control_table(points),
         remarks=remarks(state),
     )
@@ -104,7 +106,7 @@ def vendor_charts(
         Chart(
             key=f"{key}-{place}",
             title=name or "(no name)",
-            question=states[name].text,
+            question=f"{states[name].text}{_unit(found)}",
             note=control_note(points[name], state=states[name], has_marks=False),
             spec=_spec(
                 points[name],
@@ -163,6 +165,11 @@ def _title(state: State | None) -> str:
     if state is None:
         return "Defect rate against its own past: no data"
     return f"Defect rate{'' if state.is_watched else ':'} {state.text[0].lower()}{state.text[1:]}"
+
+
+def _unit(daily: Sequence[ControlPoint]) -> str:
+    """What a panel's scale counts where it is no rate."""
+    return "; scale: right decisions between defects" if is_rare_chart(daily) else ""
 
 
 def _kind(daily: Sequence[ControlPoint]) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 from qa_pipeline.charts import words
 from qa_pipeline.charts.alarms import WORSE, State
 from qa_pipeline.charts.quality_rows import ControlPoint
-from qa_pipeline.charts.theme import ACT, GOOD, GRID, INK, MUTED, Spec, half_days, note, rounded
+from qa_pipeline.charts.theme import ACT, CARD, GOOD, GRID, INK, MUTED, Spec, half_days, note, rounded
 from qa_pipeline.charts.trends import Span
 
 # Kind of alarm and direction: in colour, shape and fill, so that none has to be told by colour alone.
@@ -58,7 +58,7 @@ def mark_traces(pairs: Pairs, *, levels: Mapping[date, float], is_panel: bool) -
         if found:
             marker = {
                 "symbol": symbol if is_day else f"{symbol}-open",
-                "size": (6 if is_panel else 9) - (0 if is_day else 2),
+                "size": 9,
                 "color": color,
                 "line": {"width": 0 if is_day else 1.6, "color": color},
             }
@@ -112,7 +112,7 @@ def baseline_shapes(daily: Sequence[ControlPoint], *, span: Span, is_panel: bool
     if not days:
         return [], []
     first, last = half_days(min(days), max(days))
-    label = note("baseline", x=first, xanchor="left", xshift=4, y=1, yref="paper", yanchor="top")
+    label = note("baseline", x=first, xanchor="left", xshift=4, y=1, yref="paper", yanchor="top", bgcolor=CARD)
     return [_stretch(first, last, color=GRID, opacity=0.55)], [] if is_panel else [label]
 
 

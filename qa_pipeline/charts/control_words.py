@@ -72,6 +72,8 @@ def control_note(points: Sequence[ControlPoint], *, state: State, has_marks: boo
     ]
     if any(point.upper is not None for point in daily):
         parts.append("dotted steps: limits of chance for that day\u2019s audits")
+    if any(_is_beyond(point) for point in daily):
+        parts.append("beyond the steps without a mark: no alarm, of so many charts some have such a day by chance")
     pairs = with_average(daily, points)
     for (kind, direction), glyph in GLYPHS.items():
         if any(_marked(point, slow) == (kind, direction) for point, slow in pairs):
@@ -90,6 +92,14 @@ def control_note(points: Sequence[ControlPoint], *, state: State, has_marks: boo
     if has_marks:
         parts.append("dotted upright: another guideline in force")
     return "; ".join(parts) + "."
+
+
+def _is_beyond(point: ControlPoint) -> bool:
+    """Whether a judged day lies beyond its limits and is no alarm: the mart holds it against all charts of the day."""
+    value = point.row.estimate
+    if point.phase != "monitored" or point.is_alarm or value is None:
+        return False
+    return (point.upper is not None and value > point.upper) or (point.lower is not None and value < point.lower)
 
 
 def _marked(point: ControlPoint, slow: ControlPoint | None) -> tuple[str, str] | None:

@@ -32,6 +32,8 @@ METRICS = (WEIGHTED, *(f"defect_rate_{name}" for name in (*SEVERITIES, *_TYPES))
 _NAMES = {name: name.replace("_", " ") for name in (*SEVERITIES, *_TYPES)}
 _COLORS = {"critical": ACT, "major": WATCH, "minor": MUTED}
 _ROW, _HEAD = 26, 26
+# From here on a decimal says nothing that the interval would bear.
+_WHOLE_FROM = 100
 QUESTION = "What sort of defects, and how severe?"
 
 
@@ -57,16 +59,14 @@ def defect_types(rows: Sequence[MartRow], *, key: str) -> Chart:
 
 
 def types_title(found: Mapping[str, MartRow]) -> str:
-    """`73.4 weighted defects per 1,000 decisions (58.7-91.8); most are wrong policy`."""
+    """`883 severity-weighted defects per 1,000 decisions (675-1,154); wrong policy is the commonest type`."""
     weighted = found.get(WEIGHTED)
     types = {name: found[name] for name in _TYPES if name in found and found[name].low is not None}
     if weighted is None or weighted.estimate is None:
         lead = "Defect types" if types else "Defect types: not enough data"
     else:
-        ends = words.coefficient_range(weighted.low, weighted.high, digits=1) or words.reason_text(weighted.reason)
-        lead = (
-            f"{words.coefficient(weighted.estimate, digits=1)} severity-weighted defects per 1,000 decisions ({ends})"
-        )
+        ends = weighted_range(weighted) or words.reason_text(weighted.reason)
+        lead = f"{weighted_number(weighted.estimate)} severity-weighted defects per 1,000 decisions ({ends})"
     if len(types) < 2:
         return lead
     first, *others = sorted(types, key=lambda name: -(types[name].estimate or 0.0))
@@ -77,6 +77,22 @@ def types_title(found: Mapping[str, MartRow]) -> str:
 def per_thousand(value: float | None) -> str:
     """A share as defects per 1,000: `0.0052` as `5.2`."""
     return words.NOTHING if value is None else words.coefficient(value * 1000, digits=1)
+
+
+def weighted_number(value: float | None) -> str:
+    """Weighted defects per 1,000 with the digits that their interval bears: `883`, `58.0`."""
+    if value is None:
+        return words.NOTHING
+    return words.count(round(value)) if abs(value) >= _WHOLE_FROM else words.coefficient(value, digits=1)
+
+
+def weighted_range(row: MartRow) -> str:
+    """The interval with the digits of its estimate, or nothing when an end is missing."""
+    if row.low is None or row.high is None:
+        return ""
+    if abs(row.estimate or 0.0) >= _WHOLE_FROM:
+        return f"{words.count(round(row.low))}{words.EN_DASH}{words.count(round(row.high))}"
+    return words.coefficient_range(row.low, row.high, digits=1)
 
 
 def _spec(groups: Sequence[tuple[str, Sequence[str]]], shown: Mapping[str, MartRow]) -> Spec:
@@ -163,9 +179,10 @@ def _table(found: Mapping[str, MartRow]) -> Table:
     rows = []
     weighted = found.get(WEIGHTED)
     if weighted is not None:
-        ends = words.coefficient_range(weighted.low, weighted.high, digits=1)
-        value = words.coefficient(weighted.estimate, digits=1)
-        rows.append(("severity-weighted", value, ends, words.count(weighted.n_items), state_text(weighted)))
+        value = weighted_number(weighted.estimate)
+        rows.append(
+            ("severity-weighted", value, weighted_range(weighted), words.count(weighted.n_items), state_text(weighted))
+        )
     for name in (*_SEVERITIES, *_TYPES):
         if name in found:
             row = found[name]

@@ -34,7 +34,14 @@ from qa_pipeline.stats.jackknife import FloatArray
 # All vendors are named up to so many; beyond, those outside the limits.
 NAMED = 6
 _CURVE_POINTS = 120
-_HEIGHT = 340
+# Share of the width within which two names may touch.
+_TOUCHING = 0.2
+# Whiskers this close lie on each other: the lowest vendor is named under its own, the others over theirs.
+_STACKED = 0.06
+_MOST_TICKS = 8
+# Multiples of powers of ten, the roundest first; powers alone only where a scale spans very many of them.
+_TICK_STEPS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), (1.0,))
+_HEIGHT = 320
 _STYLES = {
     "above 99.8 %": (ACT, "diamond"),
     "above 95 %": (WATCH, "triangle-up"),
@@ -112,11 +119,9 @@ def _spec(shown: Sequence[FunnelRow]) -> Spec:
         _band(curve, limits.low_95, limits.high_95, color=BAND),
     ]
     named = {each.row.subject for each in shown if len(shown) <= NAMED or each.position != "within"}
-    tops = [value for each in shown for value in (each.row.estimate, each.row.high) if value is not None]
-    at_least = funnel_limits(np.array(sizes), centre=np.full(len(sizes), shown[0].centre or 0.0)).high_998
-    top = max([*tops, *at_least.tolist()]) * 1.08
+    bottom, top = _reach(shown, sizes)
     labelled = [each for each in shown if each.row.subject in named]
-    notes = [_label(each, labelled, low=low, high=high) for each in labelled]
+    notes = [_label(each, labelled, ends=(low, high), bottom=bottom) for each in labelled]
     return {
         "data": bands + [_point(each) for each in shown],
         "layout": layout(
@@ -129,42 +134,73 @@ def _spec(shown: Sequence[FunnelRow]) -> Spec:
                 **_ticks(low, high),
                 showgrid=False,
             ),
-            yaxis=axis(range=[0, rounded(top)], tickformat=".1~%", nticks=6),
+            yaxis=axis(range=[rounded(bottom), rounded(top)], tickformat=".1~%", nticks=6),
             shapes=[line_shape(y=rounded(shown[0].centre) or 0.0, color=INK, dash="solid")],
             annotations=notes,
         ),
     }
 
 
-def _label(each: FunnelRow, labelled: Sequence[FunnelRow], *, low: float, high: float) -> Spec:
-    """A vendor's name beside its point, on the side away from the nearest other name."""
+def _reach(shown: Sequence[FunnelRow], sizes: Sequence[float]) -> tuple[float, float]:
+    """A scale that holds every interval, and the limits at the vendors' sizes, with room for a name at both ends.
+
+    From 0 unless that would leave most of the figure empty.
+    """
+    limits = funnel_limits(np.array(sizes), centre=np.full(len(sizes), shown[0].centre or 0.0))
+    ends = [value for each in shown for value in (each.row.low, each.row.estimate, each.row.high) if value is not None]
+    known = [value for value in (*limits.low_998.tolist(), *limits.high_998.tolist(), *ends) if np.isfinite(value)]
+    lowest, highest = min(known), max(known)
+    room = 0.12 * (highest - lowest)
+    return (0.0 if lowest - room < 0.3 * highest else lowest - room), min(1.0, highest + room)
+
+
+def _label(each: FunnelRow, labelled: Sequence[FunnelRow], *, ends: tuple[float, float], bottom: float) -> Spec:
+    """A vendor's name at the end of its whisker that is away from the line of all vendors, or from its neighbour.
+
+    Names that would touch, on the same end of neighbours, go left and right of their whiskers.
+    """
 
     def place(other: FunnelRow) -> float:
-        return float(np.log(max(other.effective_n or 1.0, 1.0) / low) / np.log(high / low))
+        size = max(other.effective_n or 1.0, 1.0)
+        return float(np.log(size / ends[0]) / np.log(ends[1] / ends[0]))
+
+    def is_under(other: FunnelRow) -> bool:
+        rate = other.row.estimate or 0.0
+        stacked = [one for one in labelled if one is not other and abs(place(one) - place(other)) < _STACKED]
+        is_lowest = all(rate < (one.row.estimate or 0.0) for one in stacked)
+        return (is_lowest if stacked else rate < (other.centre or 0.0)) and (other.row.low or 0.0) > bottom
 
     here = place(each)
-    others = [place(other) - here for other in labelled if other is not each]
-    is_right = min(others, key=abs, default=-1.0) < 0
-    if not 0.2 < here < 0.8:
-        is_right = here < 0.5
+    near = [place(other) - here for other in labelled if other is not each and is_under(other) == is_under(each)]
+    nearest = min(near, key=abs, default=1.0)
+    side = "right" if nearest > 0 else "left"
+    if abs(nearest) > _TOUCHING:
+        side = "left" if here <= 0.15 else "right" if here >= 0.85 else "center"
+    row = each.row
+    end = row.low if is_under(each) else row.high
     return note(
-        words.plot_text(words.squeeze(each.row.subject, limit=20)),
+        words.plot_text(words.squeeze(row.subject, limit=20)),
         x=rounded(float(np.log10(each.effective_n or 1.0))),
-        y=rounded(each.row.estimate),
-        xanchor="left" if is_right else "right",
-        xshift=9 if is_right else -9,
-        yshift=9,
+        y=rounded(end if end is not None else row.estimate),
+        xanchor=side,
+        yanchor="top" if is_under(each) else "bottom",
+        yshift=-3 if is_under(each) else 3,
         font={"size": 11, "color": INK},
     )
 
 
 def _ticks(low: float, high: float) -> Spec:
-    """Ticks at 1, 2 and 5 times powers of ten: Plotly's own lack the numbers between powers."""
+    """Ticks at 1, 2 and 5 times powers of ten, more of them where fewer than 3 of those lie within.
+
+    Plotly's own lack the numbers between powers.
+    """
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    marks = [digit * 10.0**power for power in powers for digit in (1, 2, 5) if low <= digit * 10.0**power <= high]
-    if len(marks) > 8:
-        marks = [mark for mark in marks if f"{mark:.0e}".startswith("1")]
-    return {"tickvals": marks, "ticktext": [words.count(round(mark)) for mark in marks]}
+
+    def marks(steps: Sequence[float]) -> list[float]:
+        return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+
+    found = next((marks(steps) for steps in _TICK_STEPS if 3 <= len(marks(steps)) <= _MOST_TICKS), marks((1, 2, 5)))
+    return {"tickvals": found, "ticktext": [words.count(round(mark)) for mark in found]}
 
 
 def _band(curve: FloatArray, low: FloatArray, high: FloatArray, *, color: str) -> Spec:

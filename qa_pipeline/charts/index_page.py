@@ -12,6 +12,7 @@ from qa_pipeline.charts.measures import AGREEMENT, DEFECT_RATE, HEADLINE, Measur
 from qa_pipeline.charts.naming import ALL, CROSS, slug
 from qa_pipeline.charts.operations import Operations
 from qa_pipeline.charts.overview import Figure, Overview
+from qa_pipeline.charts.past_alarms import past_alarms
 from qa_pipeline.charts.quality_rows import Signal
 from qa_pipeline.charts.reading import MartRow, Volume
 from qa_pipeline.charts.standing import Count, attention, counts, headline
@@ -49,11 +50,13 @@ def index_context(
     operations: Operations,
     arrivals: Arrivals,
     states: Mapping[Key, State],
+    signals: Sequence[Signal],
     annotators: Sequence[Signal],
 ) -> dict[str, Any]:
     """Everything `index.html.j2` needs, beside the frame that all pages share.
 
-    `states` are the control charts of all markets in the newest 7 days, `annotators` the signals of annotators in them.
+    `states` are the control charts of all markets in the newest 7 days, `annotators` the signals of annotators in them;
+    `signals` are those of all others in the newest 28 days.
     """
     found = attention(overview, files=files)
     alarms = alarm_list(states, names=overview.names, files=files)
@@ -73,6 +76,7 @@ def index_context(
         "alarms": alarms[:ATTENTION_SHOWN],
         "alarms_hidden": max(0, len(alarms) - ATTENTION_SHOWN),
         "alarm_sentence": alarm_sentence(states, alarms),
+        "past": past_alarms(signals, last=overview.span.last, names=overview.names, files=files),
         "annotator_alarms": annotator_sentence(annotators),
         "newest_day": _newest_day(overview, files=files, volumes=volumes),
         "shows_defects": DEFECT_RATE in shown,

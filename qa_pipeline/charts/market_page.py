@@ -1,12 +1,12 @@
 """What a market's page shows: its standing, tiles, its queues worst first, and charts over all queues. No HTML here."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from qa_pipeline.charts import findings, habits
 from qa_pipeline.charts.agreement_panels import agreement_panels, panels_note
 from qa_pipeline.charts.agreement_rows import AgreementRows
-from qa_pipeline.charts.alarms import alarm_list, alarm_sentence, chart_states
+from qa_pipeline.charts.alarms import Key, State, alarm_list, alarm_sentence, chart_states, shared_sentence
 from qa_pipeline.charts.arrivals import Arrivals
 from qa_pipeline.charts.drift_map import drift_map
 from qa_pipeline.charts.funnel import vendor_funnel_chart
@@ -15,6 +15,8 @@ from qa_pipeline.charts.market_tiles import tiles
 from qa_pipeline.charts.measures import DEFECT_RATE
 from qa_pipeline.charts.naming import ALL, slug
 from qa_pipeline.charts.overview import Figure, Overview
+from qa_pipeline.charts.past_alarms import past_alarms
+from qa_pipeline.charts.quality_rows import Signal
 from qa_pipeline.charts.queue_section import queue_section
 from qa_pipeline.charts.reading import Volume
 from qa_pipeline.charts.standing import attention, market_sentence
@@ -29,9 +31,19 @@ ATTENTION_SHOWN = 6
 
 
 def market_context(
-    rows: MarketRows, *, market: str, overview: Overview, config: Config, arrivals: Arrivals
+    rows: MarketRows,
+    *,
+    market: str,
+    overview: Overview,
+    config: Config,
+    arrivals: Arrivals,
+    all_states: Mapping[Key, State],
+    signals: Sequence[Signal],
 ) -> dict[str, Any]:
-    """Everything `market.html.j2` needs, beside the frame that all pages share."""
+    """Everything `market.html.j2` needs, beside the frame that all pages share.
+
+    `all_states` are the control charts of all markets in the newest 7 days, `signals` those of the newest 28.
+    """
     queues = _worst_first(overview, market=market)
     volumes = [volume for found in rows.volumes.values() for volume in found]
     states = chart_states(
@@ -54,6 +66,8 @@ def market_context(
     ]
     found = attention(overview, files={}, market=market)
     alarms = alarm_list(states, names=overview.names, files={})
+    vendors = {subject for _, _, kind, subject in states if kind == "vendor"}
+    shared = _shared(all_states, vendors=vendors)
     across = _drift_across(rows, overview=overview, queues=queues)
     return {
         "overview": overview,
@@ -65,6 +79,11 @@ def market_context(
         "alarms": alarms[:ATTENTION_SHOWN],
         "alarms_hidden": max(0, len(alarms) - ATTENTION_SHOWN),
         "alarm_sentence": alarm_sentence(states, alarms, is_one_market=True),
+        "shared_sentence": shared_sentence(shared, names=overview.names),
+        "shared": alarm_list(shared, names=overview.names, files={}),
+        "past": past_alarms(
+            signals, last=overview.span.last, names=overview.names, files={}, market=market, vendors=vendors
+        ),
         "tiles": tiles(overview, market=market, volumes=volumes),
         "arrivals_missing": [*arrivals.missing(*_wanted(rows)), *_never(rows.agreement)] if sections else [],
         "shows_defects": overview.shows(DEFECT_RATE),
@@ -77,6 +96,11 @@ def market_context(
         "total": volume_chart(_summed(volumes), key="volume-market", span=overview.span, height=across.height or 220),
         "rule": RULE,
     } | _agreement(rows.agreement, overview=overview, market=market, queues=queues)
+
+
+def _shared(states: Mapping[Key, State], *, vendors: Collection[str]) -> dict[Key, State]:
+    """The control charts over all markets that are about a market's vendors."""
+    return {key: state for key, state in states.items() if key[0] == ALL and key[2] == "vendor" and key[3] in vendors}
 
 
 def _wanted(rows: MarketRows) -> list[str]:

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from qa_pipeline.config import Config
+from qa_pipeline.config import Config, QueueConfig
 from qa_pipeline.contracts import RESERVED_CODES
 
 ALL, CROSS = "ALL", "CROSS"
+# Between the labels of an item with several.
+LABEL_SETS = "|"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,18 @@ class Names:
     def queue(self, code: str) -> str:
         """Name of a queue, or of the roll-up `ALL`."""
         return "All queues" if code == ALL else self.queues.get(code, code)
+
+
+def label_names(queue: QueueConfig | None) -> dict[str, str]:
+    """The name of each label of a queue by its code."""
+    return {} if queue is None else {label.code: label.name or label.code for label in queue.labels}
+
+
+def label_name(code: str, *, queue: QueueConfig | None) -> str:
+    """The label's name from the taxonomy, those of a set of labels joined by +; the code where one has no name."""
+    names = label_names(queue)
+    parts = code.split(LABEL_SETS)
+    return " + ".join(names[part] for part in parts) if all(part in names for part in parts) else code
 
 
 def slug(code: str) -> str:

@@ -23,6 +23,7 @@ from qa_pipeline.charts.market_rows import read_market
 from qa_pipeline.charts.naming import Names, market_files
 from qa_pipeline.charts.operations import read_operations
 from qa_pipeline.charts.overview import SHOWN_DAYS, build_overview
+from qa_pipeline.charts.past_alarms import past_since
 from qa_pipeline.charts.publishing import publish
 from qa_pipeline.charts.quality_rows import read_points, read_signals
 from qa_pipeline.charts.reading import Reader
@@ -68,6 +69,9 @@ def write_pages(
     arrivals = Arrivals.of(operations)
     volumes = reader.volumes(span.first)
     changes = reader.guideline_changes()
+    since = recent_since(end)
+    signals = read_signals(reader, subject_kinds=SUBJECT_KINDS, since=past_since(end))
+    states = chart_states(read_points(reader, subject_kinds=SUBJECT_KINDS, since=since), signals, last=end)
     plotly_name, plotly_code = _plotly()
     environment = _environment()
     frame: dict[str, Any] = {
@@ -96,24 +100,22 @@ def write_pages(
             overview=overview,
             config=config,
             arrivals=arrivals,
+            all_states=states,
+            signals=signals,
         )
         pages[file] = render("market.html.j2", has_charts=True, **context)
     pages["contract.html"] = render(
         "contract.html.j2", feeds=FEEDS, page="contract", shown_rules={rule.rule_id for rule in operations.rules}
     )
     pages["method.html"] = render("method.html.j2", page="method", **_method(config))
-    since = recent_since(end)
     index = index_context(
         overview,
         files=files,
         volumes=volumes,
         operations=operations,
         arrivals=arrivals,
-        states=chart_states(
-            read_points(reader, subject_kinds=SUBJECT_KINDS, since=since),
-            read_signals(reader, subject_kinds=SUBJECT_KINDS, since=since),
-            last=end,
-        ),
+        states=states,
+        signals=signals,
         annotators=read_signals(reader, subject_kinds=["annotator"], since=since),
     )
     pages["index.html"] = render("index.html.j2", page="index", **index)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from qa_pipeline.charts import truth
 from qa_pipeline.charts.alarms import Key, State, key_of
 from qa_pipeline.charts.comparisons import label_chart
-from qa_pipeline.charts.control import control_chart, vendor_charts, vendors_table, vendors_title
+from qa_pipeline.charts.control import HEIGHT, control_chart, vendor_charts, vendors_table, vendors_title
 from qa_pipeline.charts.defect_types import defect_types
 from qa_pipeline.charts.funnel import vendor_funnel_chart
 from qa_pipeline.charts.lots import Lots, lots_card
@@ -17,7 +17,7 @@ from qa_pipeline.charts.overview import Overview
 from qa_pipeline.charts.quality_rows import ControlPoint, Signal
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import Chart, Table
-from qa_pipeline.config import Config
+from qa_pipeline.config import Config, QueueConfig
 
 OfChart = TypeVar("OfChart", ControlPoint, Signal)
 VENDOR_QUESTION = "Which vendors are different from their own past?"
@@ -63,6 +63,8 @@ def queue_quality(
     signals = _by_subject(found.signals.get(queue, []))
     mine = {key[2:]: state for key, state in states.items() if key[:2] == (market, queue)}
     vendors = {name: state for (kind, name), state in mine.items() if kind == "vendor"}
+    funnel = found.funnel.get(queue, [])
+    beside = vendor_funnel_chart(funnel, key=f"funnel-{place}") if funnel else None
     control = control_chart(
         points.get(("rater_kind", "human"), []),
         key=f"control-{place}",
@@ -70,6 +72,7 @@ def queue_quality(
         state=mine.get(("rater_kind", "human")),
         signals=signals.get(("rater_kind", "human"), []),
         changes=rows.changes.get(queue, []),
+        height=beside.height if beside is not None and beside.spec is not None else HEIGHT,
     )
     panels = vendor_charts(
         {name: points["vendor", name] for name in vendors},
@@ -87,14 +90,13 @@ def queue_quality(
         )
     types = found.types.get(queue, [])
     corrected = next((row for row in types if row.metric == truth.CORRECTED), None)
-    funnel = found.funnel.get(queue, [])
     return QueueQuality(
-        control=[control, *([vendor_funnel_chart(funnel, key=f"funnel-{place}")] if funnel else [])],
+        control=[control, *([beside] if beside is not None else [])],
         vendors=_vendor_panels(vendors, panels),
         corrected=truth.corrected_sentence(corrected, qa=_known(found.qa, queue)),
         details=[
             defect_types([row for row in types if row.metric != truth.CORRECTED], key=f"types-{place}"),
-            _gold(rows, queue=queue, key=f"gold-{place}"),
+            _gold(rows, queue=queue, key=f"gold-{place}", named=config.taxonomy.queues.get(queue)),
         ],
         lots=lots_card(
             found.lots.get(queue, []),
@@ -124,14 +126,15 @@ def _known(qa: Mapping[str, Sequence[MartRow]], queue: str) -> Sequence[MartRow]
     return own or qa.get(ALL, [])
 
 
-def _gold(rows: MarketRows, *, queue: str, key: str) -> Chart:
+def _gold(rows: MarketRows, *, queue: str, key: str, named: QueueConfig | None) -> Chart:
     """Labels by known answers, with what is to be said of the answers themselves."""
     by_gold = [row for row in rows.accuracy.get(queue, []) if row.reference_kind == "gold"]
     people = (row for row in by_gold if (row.subject_kind, row.subject) == ("rater_kind", "human"))
-    chart = label_chart([row for row in by_gold if row.subject_kind == "label"], key=key, overall=next(people, None))
+    labels = [row for row in by_gold if row.subject_kind == "label"]
+    chart = label_chart(labels, key=key, overall=next(people, None), queue=named)
     keys = rows.quality.keys.get(queue, [])
     return replace(
         chart,
-        remarks=truth.gold_sentences(rows.quality.gold.get(queue, []), keys=keys),
-        more_tables=(truth.keys_table(keys),) if keys else (),
+        remarks=truth.gold_sentences(rows.quality.gold.get(queue, []), keys=keys, queue=named),
+        more_tables=(truth.keys_table(keys, queue=named),) if keys else (),
     )

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from qa_pipeline.charts import words
 from qa_pipeline.charts.differences import HIGHER, difference_text, direction
+from qa_pipeline.charts.naming import label_name
 from qa_pipeline.charts.quality_rows import DoubtfulKey
 from qa_pipeline.charts.reading import MartRow
 from qa_pipeline.charts.theme import Table
+from qa_pipeline.config import QueueConfig
 
 CORRECTED = "defect_rate_corrected"
 QA_METRICS = ("qa_sensitivity", "qa_specificity", "qa_confirmed")
@@ -20,6 +22,8 @@ GOLD_METRICS = (
     "other_guideline_share",
 )
 ITEMS_NAMED = 3
+# An interval of a rate that is wider than this is not worth an estimate in a sentence.
+_SAYS_NOTHING = 0.5
 
 
 def corrected_sentence(corrected: MartRow | None, *, qa: Sequence[MartRow]) -> str:
@@ -33,6 +37,12 @@ def corrected_sentence(corrected: MartRow | None, *, qa: Sequence[MartRow]) -> s
         reason = words.reason_text(corrected.reason)
         return f"QA is not truth: the defect rate is not corrected for QA\u2019s own errors ({reason})."
     rate = _rate(corrected)
+    if corrected.low is not None and corrected.high is not None and corrected.high - corrected.low > _SAYS_NOTHING:
+        inside = words.percent_range(corrected.low, corrected.high)
+        return (
+            f"QA is not truth: corrected for QA\u2019s own errors the defect rate may be anything in {inside}, because "
+            "too few of QA\u2019s verdicts were arbitrated."
+        )
     known = {row.metric: row for row in qa if row.estimate is not None}
     parts = []
     if "qa_sensitivity" in known:
@@ -43,9 +53,14 @@ def corrected_sentence(corrected: MartRow | None, *, qa: Sequence[MartRow]) -> s
     return f"QA is not truth: corrected for QA\u2019s own errors the defect rate is {rate}.{said}"
 
 
-def gold_sentences(rows: Sequence[MartRow], *, keys: Sequence[DoubtfulKey]) -> tuple[str, ...]:
-    """What `marts.gold_health` says of one queue's known answers: how many, labels without any, leaks, wrong keys."""
-    found = (_share(rows), _unkeyed(rows), _leak(rows), _wrong_keys(rows, keys), _guideline(rows))
+def gold_sentences(
+    rows: Sequence[MartRow], *, keys: Sequence[DoubtfulKey], queue: QueueConfig | None = None
+) -> tuple[str, ...]:
+    """What `marts.gold_health` says of one queue's known answers: how many, labels without any, leaks, wrong keys.
+
+    `queue` names the labels.
+    """
+    found = (_share(rows), _unkeyed(rows, queue), _leak(rows), _wrong_keys(rows, keys, queue), _guideline(rows))
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -64,9 +79,13 @@ def _share(rows: Sequence[MartRow]) -> str:
     return "" if row is None else f"{_rate(row)} of the decisions were on items with a known answer."
 
 
-def _unkeyed(rows: Sequence[MartRow]) -> str:
+def _unkeyed(rows: Sequence[MartRow], queue: QueueConfig | None) -> str:
     wanted = ("first_look_accuracy", "label")
-    labels = [row.subject for row in rows if (row.metric, row.subject_kind) == wanted and row.n_items == 0]
+    labels = [
+        label_name(row.subject, queue=queue)
+        for row in rows
+        if (row.metric, row.subject_kind) == wanted and row.n_items == 0
+    ]
     if not labels:
         return ""
     which = "the label" if len(labels) == 1 else "the labels"
@@ -87,13 +106,13 @@ def _leak(rows: Sequence[MartRow]) -> str:
     return f"No clear sign that known answers leaked: {lead} about as often, {gain}{speed}."
 
 
-def _wrong_keys(rows: Sequence[MartRow], keys: Sequence[DoubtfulKey]) -> str:
+def _wrong_keys(rows: Sequence[MartRow], keys: Sequence[DoubtfulKey], queue: QueueConfig | None) -> str:
     if not keys:
         return ""
     named = [
-        f"{words.short(key.row.subject, limit=40)}, the key says {key.row.reference_kind}, "
+        f"{words.short(key.row.subject, limit=40)}, the key says {label_name(key.row.reference_kind, queue=queue)}, "
         f"{words.percent(key.row.estimate, digits=0)} of {words.plural(key.row.n_items, 'decision')} by good "
-        f"annotators {key.alternative_label}"
+        f"annotators {label_name(key.alternative_label, queue=queue)}"
         for key in _clearest_first(keys)[:ITEMS_NAMED]
     ]
     more = f" and {len(keys) - ITEMS_NAMED} more" if len(keys) > ITEMS_NAMED else ""
@@ -118,7 +137,7 @@ def _guideline(rows: Sequence[MartRow]) -> str:
     return f"{_rate(row)} of the decisions on known answers were made under another guideline than the answer\u2019s."
 
 
-def keys_table(keys: Sequence[DoubtfulKey]) -> Table:
+def keys_table(keys: Sequence[DoubtfulKey], *, queue: QueueConfig | None = None) -> Table:
     """Every item whose key is perhaps wrong."""
     return Table(
         caption="Keys that are perhaps wrong: most good annotators decide otherwise",
@@ -126,8 +145,8 @@ def keys_table(keys: Sequence[DoubtfulKey]) -> Table:
         rows=tuple(
             (
                 words.short(key.row.subject, limit=60),
-                key.row.reference_kind,
-                key.alternative_label,
+                label_name(key.row.reference_kind, queue=queue),
+                label_name(key.alternative_label, queue=queue),
                 words.percent(key.row.estimate),
                 words.percent_range(key.row.low, key.row.high),
                 words.count(key.row.n_items),
