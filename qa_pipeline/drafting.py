@@ -59,6 +59,7 @@ minor = 1.0
 
 [baseline]
 # Control charts compare with the first so many days with reviews of each series (14 at least), or with fixed dates.
+# Until these are over, nothing is judged.
 days = 28
 # start = 2026-01-01
 # end = 2026-01-28

@@ -34,7 +34,10 @@ class SeverityWeights(_Strict):
 
 
 class BaselineConfig(_Strict):
-    """The phase that control charts compare with: the first `days` days with reviews of each series, or fixed dates."""
+    """The phase that control charts compare with: the first `days` days with reviews of each series, or fixed dates.
+
+    Nothing is judged before it is complete.
+    """
 
     days: Annotated[StrictInt, Field(ge=MIN_BASELINE_DAYS, le=366)] = 28
     start: dt.date | None = None

@@ -16,6 +16,7 @@ from qa_pipeline.stats.control import (
     Baseline,
     Judgement,
     fit_baseline,
+    is_opening_complete,
     judged_days,
     opening_baseline,
     p_limits,
@@ -38,7 +39,8 @@ ACTIONS = {
 }
 EXTRA = {
     "control_chart": "phase varchar, centre double, lower_limit double, upper_limit double, p_value double, "
-    "p_adjusted double, direction varchar, is_alarm boolean, patterns varchar",
+    "p_adjusted double, direction varchar, is_alarm boolean, patterns varchar, "
+    "baseline_days bigint",
     "signals": "is_alarm boolean, direction varchar, p_value double, p_adjusted double, centre double, "
     "change_date date, change_from date, change_to date, rate_since double, action varchar",
     "vendor_funnel": "effective_n double, centre double, limit_95_low double, limit_95_high double, "
@@ -94,7 +96,9 @@ def _control(draws: Draws, market: str, queue: str, signals: list[Row]) -> Itera
     if queue == "minors":
         # Reviews have only begun.
         defects[:-9], reviews[:-9] = 0.0, 0.0
-    fitted = fit_baseline(defects, reviews, baseline=opening_baseline(reviews, days=BASELINE_DAYS))
+    chosen = opening_baseline(reviews, days=BASELINE_DAYS)
+    complete = is_opening_complete(reviews, days=BASELINE_DAYS)
+    fitted = fit_baseline(defects, reviews, baseline=chosen & complete)
     charts = _charts(defects, reviews, queue=queue, fitted=fitted)
     change = step_change(defects, reviews, judged=judged_days(reviews, fitted=fitted), fitted=fitted)
     rates = np.where(reviews > 0, defects / np.maximum(reviews, 1), np.nan)
@@ -107,9 +111,7 @@ def _control(draws: Draws, market: str, queue: str, signals: list[Row]) -> Itera
                 has_value = np.isfinite(value[place, column])
                 if not reviews[place, column] or (chart == "ewma" and not has_value):
                     continue
-                has_baseline = bool(np.isfinite(fitted.share[column]))
-                is_base = place <= fitted.last_day[column]
-                phase = "no_baseline" if not has_baseline else "baseline" if is_base else "monitored"
+                phase = "baseline" if chosen[place, column] else "monitored"
                 p, p_fair = judgement.p_value[place, column], fair[place, column]
                 is_alarm = bool(p_fair < 0.05)
                 side = {1: "worse", -1: "better", 0: ""}[int(judgement.direction[place, column])]
@@ -134,6 +136,7 @@ def _control(draws: Draws, market: str, queue: str, signals: list[Row]) -> Itera
                     side,
                     is_alarm,
                     found,
+                    int(chosen[:, column].sum()),
                 )
                 if is_alarm:
                     dates = (change.day[column], change.earliest[column], change.latest[column])

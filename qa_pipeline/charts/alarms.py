@@ -12,13 +12,14 @@ from qa_pipeline.charts.naming import ALL, Names, slug
 from qa_pipeline.charts.quality_rows import ALARM_RULES, ControlPoint, Signal
 from qa_pipeline.charts.verdicts import Verdict
 from qa_pipeline.limits import MIN_BASELINE_DAYS
+from qa_pipeline.quality_config import BaselineConfig
 
 RECENT_DAYS = 7
 MOVING_AVERAGE = "ewma"
 WORSE = Verdict("act", "\u2191", "worse", 0)
 BETTER = Verdict("ok", "\u2193", "better", 1)
 IN_CONTROL = Verdict("none", "\u2248", "in control", 2)
-IN_BASELINE = Verdict("few", "\u25cb", "baseline only", 3)
+NOT_JUDGED = Verdict("few", "\u25cb", "judged from its next day on", 3)
 NO_BASELINE = Verdict("few", "\u25cb", "no baseline yet", 4)
 BY_DIRECTION = {"worse": WORSE, "better": BETTER}
 SUBJECT_KINDS = ("rater_kind", "vendor", "model_version")
@@ -32,8 +33,8 @@ Key = tuple[str, str, str, str]
 class State:
     """How one control chart stands: `baseline` is its frozen rate, `signal` the newest alarm of the newest 7 days.
 
-    `since` is the first judged day after the last alarm before that, `days` how many days have reviews,
-    `alarm_days` how many of the newest 7 raised an alarm.
+    `since` is the first judged day after the last alarm before that, `waiting` says what a chart without a complete
+    baseline waits for, `alarm_days` how many of the newest 7 raised an alarm.
     """
 
     key: Key
@@ -41,7 +42,7 @@ class State:
     baseline: float | None
     signal: Signal | None
     since: date | None
-    days: int
+    waiting: str
     alarm_days: int
 
     @property
@@ -62,7 +63,7 @@ class State:
 
     @property
     def text(self) -> str:
-        """`Worse since 6 Nov: 13.2% after 4.9%`, `In control since 19 Oct`, `No baseline yet: 9 of 14 days`."""
+        """`Worse since 6 Nov: 13.2% after 4.9%`, `In control since 19 Oct`, `No baseline yet: 9 of 28 days`."""
         if self.signal is not None:
             word = self.verdict.word.capitalize()
             if self.signal.change_date is None or not self.rates:
@@ -71,8 +72,8 @@ class State:
         if self.verdict is IN_CONTROL and self.since is not None:
             return f"In control since {words.short_day(self.since)}"
         if self.verdict is NO_BASELINE:
-            return f"No baseline yet: {self.days} of {MIN_BASELINE_DAYS} days"
-        return "Not judged yet: all days so far are its baseline"
+            return self.waiting
+        return "Not judged yet: no day after its baseline"
 
     @property
     def change_text(self) -> str:
@@ -121,7 +122,9 @@ def daily_points(points: Sequence[ControlPoint]) -> list[ControlPoint]:
     return [point for point in daily if point.row.metric == daily[-1].row.metric]
 
 
-def chart_states(points: Iterable[ControlPoint], signals: Iterable[Signal], *, last: date) -> dict[Key, State]:
+def chart_states(
+    points: Iterable[ControlPoint], signals: Iterable[Signal], *, last: date, baseline: BaselineConfig
+) -> dict[Key, State]:
     """The state of every chart that has a point; `last` is the newest day."""
     by_chart: dict[Key, list[ControlPoint]] = {}
     alarms: dict[Key, list[Signal]] = {}
@@ -130,10 +133,14 @@ def chart_states(points: Iterable[ControlPoint], signals: Iterable[Signal], *, l
     for signal in signals:
         if signal.is_alarm and signal.row.metric in ALARM_RULES:
             alarms.setdefault(key_of(signal), []).append(signal)
-    return {key: _state(key, found, alarms.get(key, []), last=last) for key, found in by_chart.items()}
+    return {
+        key: _state(key, found, alarms.get(key, []), last=last, baseline=baseline) for key, found in by_chart.items()
+    }
 
 
-def _state(key: Key, points: Sequence[ControlPoint], alarms: Sequence[Signal], *, last: date) -> State:
+def _state(
+    key: Key, points: Sequence[ControlPoint], alarms: Sequence[Signal], *, last: date, baseline: BaselineConfig
+) -> State:
     recent = [signal for signal in alarms if (last - signal.row.end).days < RECENT_DAYS]
     # Of one day the daily point speaks before the moving average.
     newest = max(recent, key=lambda signal: (signal.row.end, signal.row.metric == "rule_1"), default=None)
@@ -147,7 +154,7 @@ def _state(key: Key, points: Sequence[ControlPoint], alarms: Sequence[Signal], *
         baseline=rates[-1] if rates else None,
         signal=newest,
         since=min((day for day in monitored if day > older), default=None),
-        days=sum(point.row.n_items > 0 for point in daily),
+        waiting=_waiting(points[-1].baseline_days, last=last, baseline=baseline),
         alarm_days=len({signal.row.end for signal in recent}),
     )
 
@@ -157,7 +164,16 @@ def _verdict(newest: Signal | None, daily: Sequence[ControlPoint], *, is_monitor
         return BY_DIRECTION.get(newest.direction, WORSE)
     if is_monitored:
         return IN_CONTROL
-    return IN_BASELINE if any(point.phase == "baseline" for point in daily) else NO_BASELINE
+    return NOT_JUDGED if any(point.centre is not None for point in daily) else NO_BASELINE
+
+
+def _waiting(days: int, *, last: date, baseline: BaselineConfig) -> str:
+    """Why there is no baseline: days that it still lacks, fixed dates that are not over, or too few days in these."""
+    if baseline.end is None:
+        return f"No baseline yet: {days} of {baseline.days} days"
+    if last <= baseline.end:
+        return f"No baseline yet: its dates end on {words.short_day(baseline.end)}"
+    return f"No baseline: {words.plural(days, 'day')} with audits in its dates, of {MIN_BASELINE_DAYS} at least"
 
 
 def alarm_list(states: Mapping[Key, State], *, names: Names, files: Mapping[str, str]) -> list[Alarm]:
@@ -259,7 +275,7 @@ def alarm_sentence(states: Mapping[Key, State], alarms: Sequence[Alarm], *, is_o
         return ""
     watched = sum(state.is_watched for state in states.values())
     if not watched:
-        return f"Against their own past: nothing is judged yet, {len(states)} charts have no baseline of their own."
+        return f"Against their own past: nothing is judged yet, the baselines of {len(states)} charts are not complete."
     charts = words.plural(watched, "control chart")
     if not alarms:
         return f"Against their own past: no alarm in the newest {RECENT_DAYS} days, {charts} watched."

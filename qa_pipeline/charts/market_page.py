@@ -50,6 +50,7 @@ def market_context(
         (point for found in rows.quality.points.values() for point in found),
         (signal for found in rows.quality.signals.values() for signal in found),
         last=overview.span.last,
+        baseline=config.quality.baseline,
     )
     sections = [
         queue_section(

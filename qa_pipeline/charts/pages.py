@@ -71,7 +71,8 @@ def write_pages(
     changes = reader.guideline_changes()
     since = recent_since(end)
     signals = read_signals(reader, subject_kinds=SUBJECT_KINDS, since=past_since(end))
-    states = chart_states(read_points(reader, subject_kinds=SUBJECT_KINDS, since=since), signals, last=end)
+    points = read_points(reader, subject_kinds=SUBJECT_KINDS, since=since)
+    states = chart_states(points, signals, last=end, baseline=config.quality.baseline)
     plotly_name, plotly_code = _plotly()
     environment = _environment()
     frame: dict[str, Any] = {
@@ -177,7 +178,7 @@ def _method(config: Config) -> Mapping[str, Any]:
         "psi_noticeable": PSI_NOTICEABLE,
         "psi_large": PSI_LARGE,
         "baseline_days": MIN_BASELINE_DAYS,
-        "control_days": MIN_BASELINE_DAYS,
+        "control_baseline": config.quality.baseline,
         "recent_days": RECENT_DAYS,
         "shown_days": SHOWN_DAYS,
     }

@@ -14,7 +14,7 @@ class ControlPoint(NamedTuple):
     """One day of one control chart: `row.metric` is the chart, `row.estimate` the plotted value.
 
     `phase` is baseline, monitored or no_baseline; `direction` worse, better or empty; `patterns` Nelson's run rules
-    that the day completes, never alarms.
+    that the day completes, never alarms. `baseline_days` are those that the chart's baseline has so far.
     """
 
     row: MartRow
@@ -27,6 +27,7 @@ class ControlPoint(NamedTuple):
     direction: str
     is_alarm: bool
     patterns: str
+    baseline_days: int
 
 
 class Signal(NamedTuple):
@@ -105,6 +106,7 @@ _POINT_QUERY = mart_query(
     [
         *("phase", "centre", "lower_limit", "upper_limit", "p_value", "p_adjusted"),
         *("coalesce(direction, '')", "coalesce(is_alarm, false)", "coalesce(patterns, '')"),
+        "baseline_days",
     ],
 )
 _SIGNAL_QUERY = mart_query(

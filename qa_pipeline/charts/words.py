@@ -28,7 +28,7 @@ _REASONS = {
     "planned": "a number to plan with has no interval",
     "rare_labels": "labels other than the commonest are too rare for an interval",
     "scores_incomplete": "scores are not delivered for every label",
-    "short_baseline": "the baseline has fewer than 14 days with reviews",
+    "short_baseline": "its baseline is not complete",
     "sparse_categories": "some labels are too rare for an interval",
     "thin_arbitration": "too few of QA\u2019s verdicts were reviewed again",
     "too_few_disagreements": "too few disagreements for an interval",

@@ -31,11 +31,17 @@ _COMMENT = (
     "defects a day in the baseline: good reviews between two of the last 5 defects, where low is bad) and ewma (moving "
     "average of normal scores, for small lasting changes). subject_kind: rater_kind and vendor by market and queue "
     "and rolled up (ALL), model_version by market and queue, annotator over all markets and queues (the newest 28 days "
-    "alone). phase: baseline (what is compared with: config/quality.toml), monitored (judged), no_baseline "
-    "(nothing to compare with: under 14 days with reviews in the baseline, or before fixed dates). p_adjusted: weighted"
-    " Benjamini-Hochberg over all points and averages of the date, each subject_kind of equal weight; is_alarm where it"
-    " is at most the false discovery rate of config/quality.toml. A roll-up of a single queue has the p_adjusted of "
-    "that queue. patterns never alarm. n_items and n_ratings are the day's reviews."
+    "alone). phase: baseline (what is or will be compared with: the first days with reviews, as many as "
+    "config/quality.toml says, or its fixed dates), monitored (judged), no_baseline (neither: before fixed dates, or "
+    "under 14 days with reviews in them). Until the baseline is complete no day of the series is judged and centre and "
+    "limits are NULL (an ewma row says short_baseline); days without reviews do not count, so a series with gaps takes "
+    "longer. A judged day never becomes a baseline day: its p-values and alarms change only with its reviews or the "
+    "configuration. p_adjusted: weighted Benjamini-Hochberg over all points and averages of the date, each "
+    "subject_kind of equal weight; is_alarm where it is at most the false discovery rate of config/quality.toml. A "
+    "roll-up of a single queue has the p_adjusted of that queue. patterns never alarm. n_items and n_ratings are the "
+    "day's reviews. What a vendor can check from its own reviews: estimate of a p_chart is the share of the day's "
+    "random reviews with a defect, each weighted by 1 / inclusion_probability; centre is that share over all days of "
+    "phase baseline (with equal weights: sum of estimate x n_items over sum of n_items)."
 )
 MART = Mart(
     name="control_chart",
@@ -45,6 +51,7 @@ MART = Mart(
     source=Source("review_counts", "sampling = 'random'"),
     extra={
         "phase": ("varchar", "baseline, monitored or no_baseline."),
+        "baseline_days": ("bigint", "Days with reviews that the series' baseline has so far."),
         "centre": ("double", "Centre line: the baseline's rate (p_chart), good reviews a defect (g_chart), 0 (ewma)."),
         "lower_limit": ("double", "Lower control limit of the point."),
         "upper_limit": ("double", "Upper control limit of the point."),
@@ -84,7 +91,7 @@ def control_figures(
 
 
 def chart_figures(series: Series, control: Control, *, windows: Windows) -> list[Figures]:
-    """The points of every chart, and a row that says so where a series has too short a baseline for an average."""
+    """The points of every chart, and a row that says so where a series has no complete baseline."""
     phase = np.where(control.baseline, _BASELINE, np.where(control.judged, _MONITORED, _NO_BASELINE))
     is_annotator = series.texts["subject_kind"].equal("annotator")
     is_new = series.dates > series.dates[-1] - np.timedelta64(TRAILING_DAYS, "D")
@@ -180,7 +187,7 @@ def _without_interval(
     metric: str,
     estimate: FloatArray,
     reason: IntArray,
-    extra: dict[str, Codes | FloatArray | BoolArray],
+    extra: dict[str, Codes | FloatArray | IntArray | BoolArray],
 ) -> Figures:
     nothing = np.full(len(day), np.nan)
     return Figures(
@@ -199,10 +206,11 @@ def _without_interval(
 
 def _judged(
     rows: _Rows, day: IntArray, column: IntArray, *, judgement: Judgement, rule: str, limits: Limits | None
-) -> dict[str, Codes | FloatArray | BoolArray]:
+) -> dict[str, Codes | FloatArray | IntArray | BoolArray]:
     """The columns about phase, limits and judgement."""
     direction = judgement.direction[day, column] % len(DIRECTIONS)
-    found: dict[str, Codes | FloatArray | BoolArray] = {
+    found: dict[str, Codes | FloatArray | IntArray | BoolArray] = {
+        "baseline_days": rows.control.baseline.sum(axis=0)[column],
         "phase": Codes(values=rows.phase[day, column], names=PHASES),
         "p_value": judgement.p_value[day, column],
         "p_adjusted": rows.control.adjusted[rule][day, column],

@@ -7,6 +7,10 @@ series that are judged on that date. Every kind of subject (rater kinds, vendors
 same share of the error rate, so that 5,000 annotators do not drown 20 vendors. Roll-ups (ALL) are in the family: they
 show changes too small for each queue alone, and as they agree with their queues they cost little: were every test made
 twice, Benjamini-Hochberg would find the same. A roll-up of a single queue is that queue again, and is not tested twice.
+
+**A judgement stands.** A series is judged from the night on after its configured baseline is complete, and no night
+before; a day once judged never becomes a day of the baseline. So the p-values and alarms of a night are those of every
+later build, as long as its reviews and the configuration stay as they are.
 """
 
 from dataclasses import dataclass
@@ -15,12 +19,21 @@ import numpy as np
 
 from qa_pipeline.marts.control_series import Series
 from qa_pipeline.quality_config import BaselineConfig, QualityConfig
-from qa_pipeline.stats.control import Baseline, Judgement, Limits, fit_baseline, judged_days, opening_baseline
+from qa_pipeline.stats.control import (
+    Baseline,
+    Judgement,
+    Limits,
+    fit_baseline,
+    is_opening_complete,
+    judged_days,
+    opening_baseline,
+    p_limits,
+)
 from qa_pipeline.stats.control_ewma import Ewma, ewma
 from qa_pipeline.stats.control_patterns import Patterns, nelson_patterns
 from qa_pipeline.stats.control_rare import GPoints, g_points, judge_points
 from qa_pipeline.stats.false_discovery import adjusted_by_weight, equal_group_weights
-from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray, divide
 from qa_pipeline.stats.windows import DateArray
 
 RULES = ("rule_1", "ewma")
@@ -30,7 +43,8 @@ RULES = ("rule_1", "ewma")
 class Control:
     """What the charts say, `[days, series]` unless noted.
 
-    `baseline` are the days that each series is compared with, `judged` those compared. `adjusted` and `is_alarm` are by
+    `baseline` are the days that each series is or will be compared with (`fitted` is NaN until they are complete),
+    `judged` those compared. `adjusted` and `is_alarm` are by
     rule; a series that is another one again (`Series.same_as`) has the values of that one.
     """
 
@@ -49,12 +63,33 @@ class Control:
         """P-values and directions of one of RULES."""
         return self.point if rule == "rule_1" else self.average.judgement
 
+    def is_back(self, day: int, column: int, *, since: int) -> bool:
+        """Whether a series that became worse has its own point of `day` (p- or g-chart) back within its limits.
+
+        A small lasting rise is within the limits all along, so that alone is not "back": a point from day `since` on
+        (-1: not known) was beyond them, or that of `day` is no worse than the centre.
+        """
+        beyond, no_worse = self._sides(column)
+        return not beyond[day] and bool(no_worse[day] or (since >= 0 and beyond[since:day].any()))
+
+    def _sides(self, column: int) -> tuple[BoolArray, BoolArray]:
+        """Days on which a series' point is beyond its limit on the worse side, and no worse than its centre."""
+        some = slice(column, column + 1)
+        if self.fitted.is_rare[column]:
+            chart = gaps(self, series=np.array([column]))
+            return (chart.value < chart.limits.lower)[:, 0], (chart.value >= chart.centre)[:, 0]
+        x, n = self.defects[:, some], self.reviews[:, some]
+        fitted = self.fitted.of(np.arange(len(self.fitted.share)) == column)
+        rate = divide(x, n)
+        return (rate > p_limits(n, fitted=fitted).upper)[:, 0], (rate <= fitted.share)[:, 0]
+
 
 def control_tests(series: Series, *, quality: QualityConfig) -> Control:
     """Fit every baseline, judge every later day, and adjust each night."""
     defects, reviews = series.defects, series.reviews
     baseline = baseline_days(reviews, dates=series.dates, config=quality.baseline)
-    fitted = fit_baseline(defects, reviews, baseline=baseline)
+    complete = is_complete(reviews, dates=series.dates, config=quality.baseline)
+    fitted = fit_baseline(defects, reviews, baseline=baseline & complete)
     judged = judged_days(reviews, fitted=fitted)
     point = judge_points(defects, reviews, fitted=fitted)
     average = ewma(defects, reviews, fitted=fitted)
@@ -65,7 +100,7 @@ def control_tests(series: Series, *, quality: QualityConfig) -> Control:
     return Control(
         defects=defects,
         reviews=reviews,
-        baseline=baseline & (reviews > 0) & np.isfinite(fitted.share),
+        baseline=baseline,
         judged=judged,
         fitted=fitted,
         point=point,
@@ -77,12 +112,19 @@ def control_tests(series: Series, *, quality: QualityConfig) -> Control:
 
 
 def baseline_days(reviews: FloatArray, *, dates: DateArray, config: BaselineConfig) -> BoolArray:
-    """The configured baseline of `[days, series]`; the newest date is never in it."""
+    """Days with reviews, `[days, series]`, of the configured baseline, whether it is complete or not."""
     if config.start is None or config.end is None:
         return opening_baseline(reviews, days=config.days)
     within = (dates >= np.datetime64(config.start)) & (dates <= np.datetime64(config.end))
-    within[-1] = False
-    return np.broadcast_to(within[:, None], reviews.shape)
+    chosen: BoolArray = within[:, None] & (reviews > 0)
+    return chosen
+
+
+def is_complete(reviews: FloatArray, *, dates: DateArray, config: BaselineConfig) -> BoolArray:
+    """Whether the configured baseline of each series, `[series]`, ended before the newest date."""
+    if config.end is None:
+        return is_opening_complete(reviews, days=config.days)
+    return np.full(reviews.shape[1], dates[-1] > np.datetime64(config.end))
 
 
 def night_adjusted(

@@ -59,7 +59,7 @@ REASON_MEANINGS: dict[str, str] = {
     "one_sided_arbitration": "QA's verdicts of one sort (defect or none) were never reviewed again",
     "planned": "a number to plan with, which has no interval",
     "rare_labels": "under 5 units in which two raters agree on a label other than the commonest",
-    "short_baseline": "under 14 days with reviews in the baseline of the control chart",
+    "short_baseline": "the baseline of the control chart is not complete, or has under 14 days with reviews",
     "sparse_categories": "more than half of the labels or bins are too rare for an interval",
     "thin_arbitration": "under 10 defects or under 10 right decisions among QA's verdicts reviewed again",
     "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",

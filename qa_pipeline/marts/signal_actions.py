@@ -135,7 +135,24 @@ class _Words:
                 f"Nothing to mend, the rate fell: {self._numbers(signal)}. Make sure that QA still finds what it "
                 "should, with known answers or a second review."
             )
-        return f"{self._advice(signal)}: {self._numbers(signal)}."
+        advice = f"{self._advice(signal)}: {self._numbers(signal)}."
+        back = self._back(signal)
+        if not back:
+            return advice
+        return (
+            f"Confirm first, with more reviews, that it goes on: {back} moving average still alarms, but its own point "
+            f"of {self._series.dates[signal.day]} is back within its limits. If it goes on: {advice}"
+        )
+
+    def _back(self, signal: Signal) -> str:
+        """Whose moving average alarms after its own point is back: the series' own, or the one vendor's it names."""
+        if signal.rule == "ewma" and self._control.is_back(signal.day, signal.column, since=signal.changed):
+            return "the"
+        vendors = self._alarming_vendors(signal) if self._texts["subject"][signal.column] == "human" else []
+        if len(vendors) != 1 or self._control.is_alarm["rule_1"][signal.day, vendors[0]]:
+            return ""
+        is_back = self._control.is_back(signal.day, vendors[0], since=signal.changed)
+        return f"{self._texts['subject'][vendors[0]]}'s" if is_back else ""
 
     def _advice(self, signal: Signal) -> str:
         kind, who = (self._texts[name][signal.column] for name in ("subject_kind", "subject"))
@@ -156,7 +173,7 @@ class _Words:
 
     def _of_people(self, signal: Signal, sort: str) -> str:
         where, since = self._where(signal.column), self._since(signal)
-        vendors = self._alarming_vendors(signal)
+        vendors = [self._texts["subject"][column] for column in self._alarming_vendors(signal)]
         if len(vendors) == 1:
             return (
                 f"Hold back {vendors[0]}'s batches of {where} since {since} for a second review and go through {sort} "
@@ -171,8 +188,8 @@ class _Words:
             f"vendor's own chart alarms, and go through {sort} in a calibration session"
         )
 
-    def _alarming_vendors(self, signal: Signal) -> list[str]:
-        """Vendors whose own chart of the same market and queue alarms as worse that day, surest first."""
+    def _alarming_vendors(self, signal: Signal) -> list[int]:
+        """Series of the vendors whose own chart of the same market and queue alarms as worse that day, surest first."""
         found = []
         for column in self._vendors[self._place(signal.column)]:
             p_values = [
@@ -182,8 +199,8 @@ class _Words:
                 and self._control.judgement(rule).direction[signal.day, column] > 0
             ]
             if p_values:
-                found.append((min(p_values), self._texts["subject"][column]))
-        return [name for _, name in sorted(found)]
+                found.append((min(p_values), self._texts["subject"][column], column))
+        return [column for _, _, column in sorted(found)]
 
     def _note(self, signal: Signal) -> str:
         words = _NOTES[signal.rule].format(

@@ -6,7 +6,8 @@ control_patterns, the adjustment for many charts in false_discovery. Arrays are 
 effective number, and that number; 0 reviews is a day without a point). Per series arrays are `[series]`.
 
 **Phase I is frozen**: share and spread come from the days marked in `baseline`; only days after the last of them are
-judged, so no day is ever compared with a baseline that it is part of.
+judged, so no day is ever compared with a baseline that it is part of. While the baseline is still growing nothing is
+judged at all (`is_opening_complete`), so that what was judged once is judged the same for ever.
 
 **What a p-value allows for.** A day's rate differs from the centre line because (1) few reviews were drawn, (2) the
 true rate differs between quiet days, (3) the baseline is itself a sample, (4) the spread (2) was estimated from few
@@ -76,14 +77,19 @@ class Limits:
 
 
 def opening_baseline(reviews: FloatArray, *, days: int) -> BoolArray:
-    """The first `days` days with reviews of each series, never the newest date.
-
-    Once a series has that many days its baseline stays as it is, whatever comes later.
-    """
+    """The first `days` days with reviews of each series, also while there are fewer of them."""
     observed = reviews > 0
     chosen: BoolArray = observed & (np.cumsum(observed, axis=0) <= days)
-    chosen[-1] = False
     return chosen
+
+
+def is_opening_complete(reviews: FloatArray, *, days: int) -> BoolArray:
+    """Whether each series, `[series]`, had `days` days with reviews before the newest date.
+
+    Days without reviews do not count: a series that is reviewed once a week needs seven times as long.
+    """
+    complete: BoolArray = (reviews[:-1] > 0).sum(axis=0) >= days
+    return complete
 
 
 def fit_baseline(defects: FloatArray, reviews: FloatArray, *, baseline: BoolArray) -> Baseline:

@@ -1,7 +1,8 @@
 """marts.control_chart a second time: p' charts and moving averages, from landed rows, in loops.
 
-Left out: p-values and g-charts. Baselines are the first BASELINE_DAYS with reviews. No day may have more than 300
-defects, found or expected: the product then approximates.
+Left out: p-values and g-charts. Baselines are the first BASELINE_DAYS days with reviews, and there are no limits and
+averages before a day follows them. No day may have more than 300 defects, found or expected: the product then
+approximates.
 """
 
 import datetime as dt
@@ -101,7 +102,7 @@ def _chart(own: pd.DataFrame, newest: dt.date) -> list[dict[str, Any]]:
         rate = min(1.0, some.loc[some["is_defect"], "weight"].sum() / weight)
         points.append({"day": day, "rate": rate, "n": effective_number(some["chance"]), "reviews": len(some)})
     baseline = [point for point in points if point["day"] != newest][:BASELINE_DAYS]
-    fitted = _fit(baseline) if len(baseline) >= 14 else {}
+    fitted = _fit(baseline) if len(baseline) == BASELINE_DAYS else {}
     is_rare = bool(fitted) and fitted["defects"] / len(baseline) < 5
     rows = []
     for point in [] if is_rare else points:

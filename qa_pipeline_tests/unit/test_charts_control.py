@@ -8,9 +8,9 @@ import pytest
 from qa_pipeline.charts import alarms
 from qa_pipeline.charts.alarms import (
     BETTER,
-    IN_BASELINE,
     IN_CONTROL,
     NO_BASELINE,
+    NOT_JUDGED,
     WORSE,
     State,
     alarm_list,
@@ -23,6 +23,7 @@ from qa_pipeline.charts.naming import Names
 from qa_pipeline.charts.quality_rows import ControlPoint, Signal
 from qa_pipeline.charts.reading import GuidelineChange
 from qa_pipeline.charts.trends import Span
+from qa_pipeline.quality_config import BaselineConfig
 from qa_pipeline_tests.fake_draws import HOSTILE
 from qa_pipeline_tests.fake_marts import mart_row
 from qa_pipeline_tests.figure_specs import valid_spec
@@ -30,6 +31,7 @@ from qa_pipeline_tests.figure_specs import valid_spec
 FIRST = date(2026, 10, 1)
 LAST = FIRST + timedelta(days=29)
 SPAN = Span(FIRST, LAST)
+FOURTEEN = BaselineConfig(days=14)
 HUMAN = ("BR", "hate", "rater_kind", "human")
 NAMES = Names(markets={"BR": "Brazil", "ID": "Indonesia"}, queues={"hate": "Hate speech", "spam": "Spam"})
 
@@ -45,6 +47,7 @@ def _point(
     is_alarm: bool = False,
     direction: str = "worse",
     patterns: str = "",
+    days: int = 14,
 ) -> ControlPoint:
     market, queue, kind, subject = key
     is_rate = chart == "p_chart" and value is not None
@@ -66,7 +69,7 @@ def _point(
     found = phase or ("baseline" if place < 14 else "monitored")
     low = None if middle is None else max(-1.0, middle - spread)
     high = None if middle is None else middle + spread
-    return ControlPoint(row, found, middle, low, high, 0.001, 0.01, direction, is_alarm, patterns)
+    return ControlPoint(row, found, middle, low, high, 0.001, 0.01, direction, is_alarm, patterns, days)
 
 
 def _signal(
@@ -103,8 +106,8 @@ def _days(values: list[float | None], **more: Any) -> list[ControlPoint]:
 QUIET: list[float | None] = [0.04, 0.06] * 15
 
 
-def _state(points: list[ControlPoint], signals: list[Signal]) -> State:
-    (state,) = chart_states(points, signals, last=LAST).values()
+def _state(points: list[ControlPoint], signals: list[Signal], *, baseline: BaselineConfig = FOURTEEN) -> State:
+    (state,) = chart_states(points, signals, last=LAST, baseline=baseline).values()
     return state
 
 
@@ -133,18 +136,35 @@ def _state(points: list[ControlPoint], signals: list[Signal]) -> State:
             "Better since 19 Oct: 3.0% after 5.0%",
         ),
         (
-            [_point(place, 0.05, centre=None, phase="no_baseline") for place in range(9)],
+            [_point(place, 0.05, centre=None, phase="baseline", days=9) for place in range(9)],
             [],
             NO_BASELINE,
             "No baseline yet: 9 of 14 days",
         ),
-        (_days(QUIET[:14]), [], IN_BASELINE, "Not judged yet: all days so far are its baseline"),
+        (_days(QUIET[:14]), [], NOT_JUDGED, "Not judged yet: no day after its baseline"),
     ],
 )
 def test_a_chart_s_state(points: list[ControlPoint], signals: list[Signal], verdict: Any, text: str) -> None:
     """Stops an old alarm from being open for ever, a run rule from alarming, and 0 days from being "in control"."""
     state = _state(points, signals)
     assert (state.verdict, state.text) == (verdict, text)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "text"),
+    [
+        (BaselineConfig(), "No baseline yet: 9 of 28 days"),
+        (BaselineConfig(start=FIRST, end=LAST), "No baseline yet: its dates end on 30 Oct"),
+        (
+            BaselineConfig(start=FIRST, end=LAST - timedelta(days=1)),
+            "No baseline: 9\u00a0days with audits in its dates, of 14 at least",
+        ),
+    ],
+)
+def test_a_chart_that_waits_says_what_for(baseline: BaselineConfig, text: str) -> None:
+    """Stops a count to a number that is not the configured one, and days that are not of the baseline in it."""
+    points = [_point(place, 0.05, centre=None, phase="baseline", days=9) for place in range(12)]
+    assert _state(points, [], baseline=baseline).text == text
 
 
 def test_the_baseline_of_a_g_chart_is_a_rate() -> None:
@@ -208,7 +228,7 @@ def test_a_quiet_chart_speaks_of_nothing_that_is_not_on_it() -> None:
 @pytest.mark.parametrize("count", [0, 9])
 def test_without_a_baseline_there_is_a_sentence_and_no_figure(count: int) -> None:
     """Stops limits drawn around nothing."""
-    points = [_point(place, 0.05, centre=None, phase="no_baseline") for place in range(count)]
+    points = [_point(place, 0.05, centre=None, phase="baseline", days=count) for place in range(count)]
     state = _state(points, []) if points else None
     chart = control_chart(points, key="c", span=SPAN, state=state, signals=[], changes=[])
     assert (chart.spec, chart.table) == (None, None)
@@ -249,6 +269,7 @@ def test_only_vendors_with_an_alarm_are_drawn_and_all_are_in_the_table() -> None
         [point for each in points.values() for point in each],
         [one for each in signals.values() for one in each],
         last=LAST,
+        baseline=FOURTEEN,
     )
     states = {key[3]: state for key, state in found.items()}
     charts = vendor_charts(points, signals, key="v", span=SPAN, states=states)
@@ -280,7 +301,7 @@ def test_alarms_are_one_line_a_market_queue_worst_first() -> None:
         _signal(28, key=keys["total"], rate=0.5),
         _signal(28, key=keys["market"], rate=0.4),
     ]
-    states = chart_states(points, signals, last=LAST)
+    states = chart_states(points, signals, last=LAST, baseline=FOURTEEN)
     found = alarm_list(states, names=NAMES, files={"BR": "market-BR.html", "ID": "market-ID.html"})
     assert [(alarm.market, alarm.queue, alarm.href) for alarm in found] == [
         ("Brazil", "Hate speech", "market-BR.html#q-hate"),
@@ -302,10 +323,10 @@ def test_alarms_are_one_line_a_market_queue_worst_first() -> None:
 
 def test_no_alarm_says_how_many_charts_were_watched() -> None:
     """Stops an empty list that could mean "all is well" or "nothing was looked at"."""
-    states = chart_states(_days(QUIET), [], last=LAST)
+    states = chart_states(_days(QUIET), [], last=LAST, baseline=FOURTEEN)
     watched = "Against their own past: no alarm in the newest 7 days, 1\u00a0control chart watched."
     assert alarm_sentence(states, []) == watched
-    young = chart_states([_point(0, 0.05, centre=None, phase="no_baseline")], [], last=LAST)
+    young = chart_states([_point(0, 0.05, centre=None, phase="baseline")], [], last=LAST, baseline=FOURTEEN)
     assert "nothing is judged yet" in alarm_sentence(young, [])
     assert alarm_sentence({}, []) == ""
 

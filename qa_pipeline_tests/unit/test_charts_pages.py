@@ -386,7 +386,7 @@ def test_a_market_says_what_is_behind_its_defects(pages: list[Path]) -> None:
         "3 of 9 lots of 17 Nov to 19 Nov are rejected; 1 needs more reviews",
         "A bad lot (10.0% defects) is accepted 61.7 times in 100: about 44 defects then stay in it.",
         "A lot with 5.4% defects passes 95 times in 100",
-        "Defect rate: no baseline yet: 9 of 14 days",
+        "Defect rate: no baseline yet: 9 of 28 days",
     ):
         assert sentence in page.text, sentence
 

@@ -6,6 +6,7 @@ from qa_pipeline.charts.alarms import Key, chart_states, shared_sentence
 from qa_pipeline.charts.naming import Names
 from qa_pipeline.charts.past_alarms import changes_of, past_alarms
 from qa_pipeline.charts.quality_rows import ControlPoint, Signal
+from qa_pipeline.quality_config import BaselineConfig
 from qa_pipeline_tests.fake_marts import mart_row
 
 LAST = date(2026, 11, 28)
@@ -76,8 +77,7 @@ def test_a_market_hears_of_its_vendors_alarms_over_all_markets() -> None:
     assert wheres("BR", {"averline"}) == []
 
     signal = _signal(EVERYWHERE, ago=1, changed=3)
-    point = ControlPoint(
-        signal.row._replace(metric="p_chart"), "monitored", 0.15, 0.1, 0.2, 0.001, 0.01, "worse", True, ""
-    )
-    states = chart_states([point], [signal], last=LAST)
+    row = signal.row._replace(metric="p_chart")
+    point = ControlPoint(row, "monitored", 0.15, 0.1, 0.2, 0.001, 0.01, "worse", True, "", 14)
+    states = chart_states([point], [signal], last=LAST, baseline=BaselineConfig(days=14))
     assert shared_sentence(states, names=NAMES) == "Over all markets: vendor castellan is worse in all queues."

@@ -179,7 +179,7 @@ def test_marts_with_columns_of_their_own_are_read_as_they_are() -> None:
             "select count(*) from marts.control_chart where subject = 'human' and period_end = $1", [DAY]
         ).fetchall()
     assert len(points) == own[0]
-    assert {point.phase for point in points} == {"monitored", "no_baseline"}
+    assert {point.phase for point in points} == {"monitored", "baseline"}
     assert signals
     assert all(signal.is_alarm and signal.change_date is not None and signal.action for signal in signals)
     assert {point.position for point in funnel} >= {"within"}

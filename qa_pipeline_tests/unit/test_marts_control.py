@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 
 from qa_pipeline.marts.build import build_marts
+from qa_pipeline.marts.control_series import Series, control_series
+from qa_pipeline.marts.control_tests import Control, control_tests
+from qa_pipeline.marts.reading import read_table
 from qa_pipeline.quality_config import BaselineConfig, QualityConfig
 from qa_pipeline.stats.control import fit_baseline, opening_baseline, p_limits, rule_one
 from qa_pipeline.stats.control_ewma import ewma
 from qa_pipeline.stats.control_rare import g_chart
+from qa_pipeline.stats.windows import calendar_windows
 from qa_pipeline_tests.tally_tables import DAY, SQL_ROOT, MartRow, by, config, empty_warehouse, fill, read_mart
 
 QUEUES = ("hate", "spam")
@@ -183,18 +187,79 @@ def test_a_later_day_changes_no_earlier_one() -> None:
         assert _without_later(before, mart, last)
 
 
-@pytest.mark.parametrize(
-    "baseline", [BaselineConfig(), BaselineConfig(start=DAY + timedelta(days=3), end=DAY + timedelta(days=19))], ids=str
-)
-def test_today_is_never_in_its_own_baseline(baseline: BaselineConfig) -> None:
-    """Stops a day from hiding in what it is compared with; days before fixed dates have nothing to compare with."""
-    con = _build(_tally(_rows(20, reviews=100, seed=5)), quality=QualityConfig(baseline=baseline))
-    rows = read_mart(con, "control_chart", metric="p_chart", market="AU", queue="hate", subject_kind="rater_kind")
-    phases = [row.extra["phase"] for row in rows]
+OPENING = BaselineConfig(days=19)
+FIXED = BaselineConfig(start=DAY + timedelta(days=3), end=DAY + timedelta(days=18))
+
+
+@pytest.mark.parametrize("baseline", [OPENING, FIXED], ids=str)
+@pytest.mark.parametrize("days", [18, 19, 20])
+def test_nothing_is_judged_before_the_baseline_is_over(baseline: BaselineConfig, days: int) -> None:
+    """Stops a day from hiding in what it is compared with, and judgements that the next night would take back.
+
+    Days before fixed dates have nothing to compare with.
+    """
+    con = _build(_tally(_rows(days, reviews=100, seed=5)), quality=QualityConfig(baseline=baseline))
+    about = {"market": "AU", "queue": "hate", "subject_kind": "rater_kind"}
+    rows = read_mart(con, "control_chart", metric="p_chart", **about)
     first = 3 if baseline.start else 0
-    assert phases == ["no_baseline"] * first + ["baseline"] * (19 - first) + ["monitored"]
-    assert [row.extra["p_value"] is not None for row in rows] == [False] * 19 + [True]
-    assert [row.extra["centre"] is None for row in rows] == [True] * first + [False] * (20 - first)
+    phases = ["no_baseline"] * first + ["baseline"] * (19 - first) + ["monitored"]
+    assert [row.extra["phase"] for row in rows] == phases[:days]
+    assert {row.extra["baseline_days"] for row in rows} == {min(days, 19) - first}
+    is_judged = days == 20
+    assert [row.extra["p_value"] is not None for row in rows] == [False] * (days - 1) + [is_judged]
+    assert [row.extra["centre"] is not None for row in rows] == [False] * first + [is_judged] * (days - first)
+    (average,) = read_mart(con, "control_chart", metric="ewma", **about)
+    assert average.reason == ("control_limits" if is_judged else "short_baseline")
+
+
+def _control(rows: pd.DataFrame, quality: QualityConfig) -> tuple[Series, Control]:
+    """The series and their judgement in the night of the newest of the rows."""
+    con = empty_warehouse()
+    fill(con, "tallies.review_counts", _tally(rows))
+    table = read_table(con, sql_root=SQL_ROOT, name="control_reviews", parameters={})
+    series = control_series(table, windows=calendar_windows(np.unique(table.dates)).of_period("day"))
+    return series, control_tests(series, quality=quality)
+
+
+@pytest.mark.parametrize("baseline", [BaselineConfig(days=14), BaselineConfig(), FIXED], ids=str)
+def test_a_nights_judgement_is_that_of_every_later_build(baseline: BaselineConfig) -> None:
+    """Stops alarms that vanish the next night and dips that the baseline takes in: built night by night over 40 days.
+
+    v1's defects triple from day 15 on and v2's from day 32 on; v3 is reviewed every third day only, so that its
+    baseline takes longer.
+    """
+    rows = _rows(40, vendors=("v1", "v2", "v3"), reviews=60, seed=14)
+    day = (pd.to_datetime(rows["business_date"]) - pd.Timestamp(DAY)).dt.days
+    begins = rows["vendor"].map({"v1": 15, "v2": 32, "v3": 40})
+    rows.loc[day >= begins, "defects"] *= 3
+    rows["defects"] = np.minimum(rows["defects"], rows["reviews"])
+    kept = (rows["vendor"] != "v3") | (day % 3 == 0)
+    rows, day = rows[kept], day[kept]
+    quality = QualityConfig(baseline=baseline)
+    series, last = _control(rows, quality)
+    alarms = 0
+    for night in range(1, 40):
+        early, control = _control(rows[day <= night], quality)
+        assert {name: codes.names for name, codes in early.texts.items()} == {
+            name: codes.names for name, codes in series.texts.items()
+        }
+        until = slice(0, night + 1)
+        np.testing.assert_array_equal(control.judged, last.judged[until])
+        np.testing.assert_array_equal(control.baseline, last.baseline[until])
+        for rule in ALARMS:
+            own, later = control.judgement(rule), last.judgement(rule)
+            np.testing.assert_allclose(own.p_value, later.p_value[until], rtol=1e-9)
+            np.testing.assert_array_equal(own.direction, later.direction[until])
+            np.testing.assert_allclose(control.adjusted[rule], last.adjusted[rule][until], rtol=1e-9)
+            np.testing.assert_array_equal(control.is_alarm[rule], last.is_alarm[rule][until])
+        alarms += sum(int(control.is_alarm[rule][-1].sum()) for rule in ALARMS)
+    assert alarms > 0
+    assert not (last.judged & last.baseline).any()
+    v3 = series.texts["subject"].equal("v3")
+    v2 = series.texts["subject"].equal("v2")
+    # v3 has reviews on 14 of the 40 days: none is left to judge after the first 14.
+    assert last.judged[:, v2].any()
+    assert not last.judged[:, v3].any()
 
 
 def _alarms(con: duckdb.DuckDBPyConnection, **wanted: str) -> list[MartRow]:
@@ -228,8 +293,39 @@ def test_a_queues_alarm_names_the_vendor_that_carries_it(dip: duckdb.DuckDBPyCon
     """Stops a queue's alarm from sending people to everybody where one vendor's own chart says who it is."""
     rows = _alarms(dip, subject_kind="rater_kind", queue="hate", market="AU")
     assert rows
-    assert all(row.extra["action"].startswith("Hold back v1's batches of hate in AU since ") for row in rows)
+    assert all("Hold back v1's batches of hate in AU since " in row.extra["action"] for row in rows)
     assert all("no other vendor's own chart alarms" in row.extra["action"] for row in rows)
+
+
+def _after_a_dip(quiet: int, *, reviews: int) -> duckdb.DuckDBPyConnection:
+    """Four days at four times the rate from day 30 on, then `quiet` days as in the baseline; six vendors."""
+    vendors = tuple(f"v{place}" for place in range(1, 7))
+    rows = _rows(34 + quiet, vendors=vendors, queues=("hate",), reviews=reviews, seed=15)
+    day = (pd.to_datetime(rows["business_date"]) - pd.Timestamp(DAY)).dt.days
+    is_v1 = rows["vendor"] == "v1"
+    rows.loc[is_v1 & (day >= 30), "defects"] = (rows["reviews"] * RATE * 4).round().astype(int)
+    rows.loc[is_v1 & (day >= 34), "defects"] = (rows["reviews"] * RATE).round().astype(int)
+    return _build(_tally(rows))
+
+
+def test_a_point_back_within_its_limits_asks_to_confirm_first() -> None:
+    """Stops "hold back" without a word on the night after a dip has ended, for the vendor and for its queue."""
+    con = _after_a_dip(1, reviews=200)
+    rows = _alarms(con, subject_kind="vendor", subject="v1", market="AU", queue="hate")
+    during = [row for row in rows if row.period_end <= DAY + timedelta(days=33)]
+    assert during
+    assert all(row.extra["action"].startswith("Hold back v1's batches ") for row in during)
+    newest = DAY + timedelta(days=34)
+    (after,) = [row for row in rows if row.period_end == newest]
+    assert after.metric == "ewma"
+    point = by(read_mart(con, "control_chart", metric="p_chart", subject="v1", queue="hate", market="AU"), "period_end")
+    assert point[newest].estimate < point[newest].extra["upper_limit"]
+    assert after.extra["action"].startswith(
+        "Confirm first, with more reviews, that it goes on: the moving average still alarms, but its own point of "
+        f"{newest} is back within its limits. If it goes on: Hold back v1's batches of hate in AU since "
+    )
+    queue = _alarms(con, subject_kind="rater_kind", market="AU", queue="hate")
+    assert all(row.extra["action"].startswith("Confirm first") for row in queue if row.period_end == newest)
 
 
 def test_a_rise_of_everybody_is_not_pinned_on_a_vendor() -> None:
@@ -283,13 +379,13 @@ def test_nelsons_rules_are_notes_and_never_alarms(dip: duckdb.DuckDBPyConnection
 
 
 def test_a_short_baseline_says_so() -> None:
-    """Stops limits and p-values from thirteen days: the rates remain, what cannot be made has a reason."""
-    con = _build(_tally(_rows(14, reviews=100, seed=10)))
+    """Stops limits and p-values from 13 of 14 days: the rates remain, what cannot be made has a reason."""
+    con = _build(_tally(_rows(14, reviews=100, seed=10)), quality=QualityConfig(baseline=BaselineConfig(days=14)))
     rows = read_mart(con, "control_chart", market="AU", queue="hate", subject_kind="rater_kind")
     points = [row for row in rows if row.metric == "p_chart"]
     assert len(points) == 14
     for row in points:
-        assert row.extra["phase"] == "no_baseline"
+        assert row.extra["phase"] == "baseline"
         assert [row.extra[name] for name in ("centre", "lower_limit", "upper_limit", "p_value")] == [None] * 4
         assert row.ci_low < row.estimate < row.ci_high
     (average,) = (row for row in rows if row.metric == "ewma")

@@ -10,6 +10,7 @@ from qa_pipeline.stats import control
 from qa_pipeline.stats.control import (
     Baseline,
     fit_baseline,
+    is_opening_complete,
     judged_days,
     opening_baseline,
     p_limits,
@@ -262,13 +263,15 @@ def test_days_without_reviews_change_nothing() -> None:
 
 
 def test_the_opening_baseline_is_the_first_days_with_reviews() -> None:
-    """Stops a baseline that takes the newest day when there are too few, or calendar days without reviews."""
+    """Stops calendar days without reviews from counting, and a baseline that is complete with the newest date."""
     reviews = np.array([[0.0, 5], [5, 5], [0, 5], [5, 5], [5, 0]])
     assert opening_baseline(reviews, days=2).T.tolist() == [
         [False, True, False, True, False],
         [True, True, False, False, False],
     ]
-    assert not opening_baseline(np.ones((3, 1)), days=5)[-1, 0]
+    assert is_opening_complete(reviews, days=2).tolist() == [True, True]
+    assert is_opening_complete(reviews[:4], days=2).tolist() == [False, True]
+    assert is_opening_complete(reviews[:2], days=2).tolist() == [False, False]
 
 
 def test_too_few_baseline_days_are_not_judged() -> None:
