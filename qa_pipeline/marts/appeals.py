@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from qa_pipeline.marts.cells import group_by, roll_ups, rows_by_key
-from qa_pipeline.marts.defect_rate import defect_figures_of
+from qa_pipeline.marts.defect_rate import corrected_figures_of
 from qa_pipeline.marts.differences import matching_rows
 from qa_pipeline.marts.mart import Headline, Mart, Source
 from qa_pipeline.marts.rates import Subject
@@ -21,6 +21,7 @@ from qa_pipeline.marts.records import (
     NO_METHOD,
     NO_REASON,
     REASONS,
+    VARIANCE_RECOVERY,
     WILSON,
     Figures,
     WindowedFigures,
@@ -41,10 +42,12 @@ _COMMENT = (
     "follow). Who appeals chooses to, so overturn_rate says little of other decisions: overturn_at_least and "
     "overturn_at_most bound the share of all decisions that appeals would overturn, had each been appealed (of several "
     "appeals of a decision the last counts), and overturn_rate_all is the interval for that share itself (Imbens and "
-    "Manski 2004), without an estimate (bounds_only). reference_kind empty: no assumption (Manski 1989); qa: no more "
-    "can be overturned than random QA finds wrong (defect_rate of the same cell; no_data: none was reviewed at random; "
-    "contradicted: more was overturned). A row wherever market x queue had an appeal of people's or models' decisions "
-    "in the period; no_comparison: more decisions with that label were appealed than made. Labels have the periods "
+    "Manski 2004), without an estimate (bounds_only). reference_kind empty: no assumption (Manski 1989); qa "
+    "(rater_kind, vendor): no more can be overturned than is wrong by defect_rate_corrected of the same row, with its "
+    "interval, which is that of the process behind the decisions like those of the other bounds; where that rate is "
+    "not known the reason is the same, no_data: none was reviewed at random, contradicted: more was overturned. The "
+    "uncorrected rate is no such bound, since QA misses defects. A row wherever "
+    "market x queue had an appeal of people's or models' decisions in the period; no_comparison: more decisions with that label were appealed than made. Labels have the periods "
     "week, all and the newest trailing_28d only. Intervals of shares: Wilson, each appeal and decision by itself."
 )
 MART = Mart(
@@ -54,6 +57,8 @@ MART = Mart(
     headline=Headline("rater_kind", "human", "overturn_rate", NO_ASSUMPTION),
     source=Source("appeal_counts"),
 )
+# Subjects that marts.defect_rate has a corrected rate of, for the same windows.
+_CORRECTED = ("rater_kind", "vendor")
 _MEASURES = ("decided", "appeals", "overturned_appeals", "appealed", "overturned")
 
 
@@ -74,7 +79,7 @@ class _Cells:
         found: Interval,
         n: str,
         reason: IntArray,
-        method: int,
+        method: int | IntArray,
     ) -> Figures:
         """Rows of one metric; where there is a `reason` but that of bounds, neither an estimate nor an interval."""
         rows = len(self.window)
@@ -106,13 +111,15 @@ def appeal_figures(
     """
     table = read_table(con, sql_root=sql_root, name="appealed_decisions", parameters={})
     lots = []
-    for over, kinds in ((windows, ("rater_kind", "vendor")), (label_windows, ("label", "model_label"))):
+    errors = corrected_figures_of(defects)
+    for over, kinds in ((windows, _CORRECTED), (label_windows, ("label", "model_label"))):
         figures: list[Figures] = []
         for kind in kinds:
-            errors = defect_figures_of(defects, kind)
             for cells in _cells(table, windows=over, subject=_subject(table, kind)):
                 figures += _rates(cells)
-                figures += _bounds(cells, errors)
+                figures += _bounds(cells)
+                if kind in _CORRECTED:
+                    figures += _narrowed(cells, errors)
         lots.append((over, figures))
     return lots
 
@@ -181,34 +188,47 @@ def _rates(cells: _Cells) -> Iterator[Figures]:
     )
 
 
-def _bounds(cells: _Cells, errors: Figures | None) -> Iterator[Figures]:
-    counts = {
+def _bounds(cells: _Cells) -> Iterator[Figures]:
+    reason = _unless_contained(cells)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bounds = manski_bounds(**_decided(cells))
+    yield cells.figures(
+        "overturn_at_least",
+        NO_ASSUMPTION,
+        estimate=bounds.low,
+        found=bounds.low_interval,
+        n="decided",
+        reason=reason,
+        method=WILSON,
+    )
+    yield from _from_above(cells, NO_ASSUMPTION, bounds, reason=reason, method=WILSON)
+
+
+def _narrowed(cells: _Cells, errors: Figures | None) -> Iterator[Figures]:
+    """The bounds from above by what QA finds wrong."""
+    impossible = _unless_contained(cells)
+    wrong, why = _wrong(cells, errors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bounds = narrowed_bounds(**_decided(cells), errors=wrong)
+        is_manski = wrong.value >= manski_bounds(**_decided(cells)).high
+    reason = np.where(bounds.is_crossed, REASONS.index("contradicted"), NO_REASON)
+    reason = np.where(why == NO_REASON, reason, why)
+    reason = np.where(impossible == NO_REASON, reason, impossible)
+    yield from _from_above(cells, QA, bounds, reason=reason, method=np.where(is_manski, WILSON, VARIANCE_RECOVERY))
+
+
+def _decided(cells: _Cells) -> dict[str, FloatArray]:
+    return {
         "decisions": cells.counts["decided"],
         "appealed": cells.counts["appealed"],
         "overturned": cells.counts["overturned"],
         "open_": np.zeros_like(cells.counts["decided"]),
     }
-    impossible = _unless_contained(cells)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        plain = manski_bounds(**counts)
-        measured = _measured(cells, errors)
-        narrowed = narrowed_bounds(**counts, errors=measured)
-    yield cells.figures(
-        "overturn_at_least",
-        NO_ASSUMPTION,
-        estimate=plain.low,
-        found=plain.low_interval,
-        n="decided",
-        reason=impossible,
-        method=WILSON,
-    )
-    yield from _from_above(cells, NO_ASSUMPTION, plain, reason=impossible)
-    unknown = np.where(narrowed.is_crossed, REASONS.index("contradicted"), impossible)
-    unknown = np.where(measured.interval.is_given, unknown, REASONS.index("no_data"))
-    yield from _from_above(cells, QA, narrowed, reason=np.where(impossible == NO_REASON, unknown, impossible))
 
 
-def _from_above(cells: _Cells, reference: str, bounds: Bounds, *, reason: IntArray) -> Iterator[Figures]:
+def _from_above(
+    cells: _Cells, reference: str, bounds: Bounds, *, reason: IntArray, method: int | IntArray
+) -> Iterator[Figures]:
     yield cells.figures(
         "overturn_at_most",
         reference,
@@ -216,7 +236,7 @@ def _from_above(cells: _Cells, reference: str, bounds: Bounds, *, reason: IntArr
         found=bounds.high_interval,
         n="decided",
         reason=reason,
-        method=WILSON,
+        method=method,
     )
     yield cells.figures(
         "overturn_rate_all",
@@ -236,17 +256,16 @@ def _unless_contained(cells: _Cells) -> IntArray:
     return np.where(decided & contained, NO_REASON, REASONS.index("no_comparison"))
 
 
-def _measured(cells: _Cells, errors: Figures | None) -> Measured:
-    """The defect rate of the same window and cell; NaN where there is none."""
+def _wrong(cells: _Cells, errors: Figures | None) -> tuple[Measured, IntArray]:
+    """The corrected defect rate of the same window and cell, and why there is none."""
     rows = len(cells.window)
-    if errors is None:
-        nothing = np.full(rows, np.nan)
-        return Measured(nothing, Interval(low=nothing, high=nothing))
-    wanted = replace(errors.where(np.zeros(0, dtype=np.int64)), window=cells.window, texts=cells.texts)
-    place = matching_rows(wanted, errors)
-    found = place >= 0
-    value, low, high = (
-        np.where(found, numbers[np.where(found, place, 0)], np.nan)
-        for numbers in (errors.estimate, errors.low, errors.high)
-    )
-    return Measured(value, Interval(low=low, high=high))
+    why = np.full(rows, REASONS.index("no_data"))
+    value, low, high = (np.full(rows, np.nan) for _ in range(3))
+    if errors is not None:
+        wanted = replace(errors.where(np.zeros(0, dtype=np.int64)), window=cells.window, texts=cells.texts)
+        place = matching_rows(wanted, errors)
+        found = place >= 0
+        at = place[found]
+        why[found] = errors.reason[at]
+        value[found], low[found], high[found] = errors.estimate[at], errors.low[at], errors.high[at]
+    return Measured(value, Interval(low=low, high=high)), why

@@ -4,6 +4,7 @@ What a defect is and what it counts belongs here; the intervals are `rates`, the
 `corrected_defects`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -43,9 +44,16 @@ _COMMENT = (
     "and the interval that of the process behind it); where weights differ also no shorter than the jackknife (100 "
     "reviews or more, 10 of the rarer outcome, in 8 replicates). defect_rate_corrected (rater_kind, vendor, "
     "model_version): the defect rate of blind reviews (n_items) less what QA's own errors make of it (Rogan and Gladen "
-    "1978), by QA's sensitivity and specificity in the same market and queue or roll-up, on labels for people and on "
-    "predictions for models, from verdicts dated in the 28 days up to period_end (period all: all verdicts). A verdict "
-    "on a decision of the period's last days may be dated after it: QA is supposed to err then as it did in those 28 "
+    "1978), by QA's sensitivity and specificity, on labels for people and on predictions for models, from verdicts "
+    "dated in the 28 days up to period_end (period all: all verdicts). Market x queue is corrected by the errors of QA "
+    "in that market and queue alone. Market or queue ALL is the mean of the corrected rates of its parts, weighted by "
+    "decisions (the sum of 1 / inclusion probability of the blind reviews, taken as known), clipped to 0 to 1 at the "
+    "end, with the interval of Zou and Donner (2008). Its parts are market x queue by its own errors; where these are "
+    "not known (no, thin or one-sided arbitration) it borrows those of the same queue over all markets, as in "
+    "qa_accuracy, which supposes that QA errs alike in all markets of a queue; in market ALL all markets of such a "
+    "queue are then one part. Where not even the queue's errors are known the figure is NULL with the reason of the "
+    "heaviest such part. A roll-up of one market x queue repeats its row. A verdict on a decision of the period's last "
+    "days may be dated after it: QA is supposed to err then as it did in those 28 "
     "days."
 )
 MART = Mart(
@@ -94,11 +102,10 @@ def defect_rate_figures(
     ]
 
 
-def defect_figures_of(found: WindowedFigures, kind: str) -> Figures | None:
-    """The defect rate of one sort of subject among the figures of the mart; None where nothing was reviewed."""
-    wanted = (("metric", "defect_rate"), ("subject_kind", kind))
+def corrected_figures_of(found: WindowedFigures) -> Figures | None:
+    """The corrected defect rates among the figures of the mart; None where nothing was reviewed."""
     figures = [
-        each for _, group in found for each in group if all(each.texts[name].names == (text,) for name, text in wanted)
+        each for _, group in found for each in group if each.texts["metric"].names == (corrected_defects.METRIC,)
     ]
     return Figures.joined(figures) if figures else None
 
@@ -110,9 +117,10 @@ def _corrected(rates: list[Figures], blind: Table, *, windows: Windows, verdicts
         return []
     like = Figures.joined(plain)
     like = like.with_texts(metric=constant(corrected_defects.METRIC, len(like.window)))
-    process = _process_rates(blind, windows, slices(blind)) if blind.keys else []
-    found = corrected_defects.corrected_figures(process, windows=windows, verdicts=verdicts)
-    known = Figures.joined(found) if found else like.where(like.window < 0)
+    known = like.where(like.window < 0)
+    if blind.keys:
+        process = _process_rates(blind, windows, slices(blind))
+        known = corrected_defects.corrected_figures(process, windows=windows, verdicts=verdicts)
     return [completed(known, like=like, reason="no_blind_reviews")]
 
 
@@ -151,6 +159,7 @@ def _severity_score(table: Table, severity_weights: SeverityWeights) -> Score:
 
 
 def _process_rates(table: Table, windows: Windows, subjects: tuple[Subject, ...]) -> list[Figures]:
-    """Defect rates with the interval of the process behind them."""
+    """Defect rates with the interval of the process behind them, and with weights."""
     rules = _rules(table, {"defect_rate": share(_is_defect(table))}, is_finite=False)
+    rules = replace(rules, keeps_weight=True)
     return rate_figures(table, windows=windows, subjects=subjects, rules=rules)

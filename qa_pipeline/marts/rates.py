@@ -85,13 +85,14 @@ class RateRules:
     `scores` are what each metric is the mean of. `references` are the ways to name what a key was judged by;
     every key counts once for each. `prefers_wilson`: no jackknife where the weights of a cell are all equal, as in a
     simple random sample. `is_finite`: every weight is 1 / the chance of a random review, so that a figure is about the
-    very decisions of its period.
+    very decisions of its period. `keeps_weight`: figures have the sum of the weights as the extra column `weight`.
     """
 
     scores: dict[str, Score]
     references: tuple[Codes, ...]
     prefers_wilson: bool
     is_finite: bool
+    keeps_weight: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,7 @@ def _all_metrics(grid: _Grid, *, rules: RateRules) -> Iterator[Figures]:
             n_items=n,
             n_ratings=n,
             reason=np.full(len(window), NO_REASON),
+            extra={"weight": weight} if rules.keeps_weight else {},
         )
 
 

@@ -1,4 +1,4 @@
-"""Rates corrected for the errors of those who judge: Rogan and Gladen's estimate and two intervals.
+"""Rates corrected for the errors of those who judge: Rogan and Gladen's estimate, two intervals, and weighted means.
 
 QA is not truth. Its sensitivity (defects that it calls defects) and specificity (right decisions that it leaves alone)
 come from arbitration of its verdicts; how they are counted is `arbitration`, the rate itself `weighted_means`.
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qa_pipeline.stats.jackknife import Z_975, BoolArray, FloatArray, Interval, divide
+from qa_pipeline.stats.jackknife import Z_975, BoolArray, FloatArray, IntArray, Interval, divide
 
 # Halvings of [0, 1]: more than a double can tell apart.
 STEPS = 60
+# How far beyond 0 and 1 the end of a rate that is not clipped is looked for.
+REACH = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,55 +93,134 @@ def corrected_rate(apparent: Measured, *, sensitivity: Measured, specificity: Me
     347-359 (ratios, after Fieller); G. Y. Zou and A. Donner (2008), Statistics in Medicine 27(10), 1693-1702. Unlike
     Lang and Reiczigel's it takes weighted samples, and few events, as its parts' intervals do.
     """
-    parts = (apparent, sensitivity, specificity)
-    # Towards a lower rate: fewer defects found, more of them caught, more false alarms.
-    low_ends = (apparent.interval.low, sensitivity.interval.high, specificity.interval.low)
-    high_ends = (apparent.interval.high, sensitivity.interval.low, specificity.interval.high)
-    to_low = [np.abs(end - part.value) for end, part in zip(low_ends, parts, strict=True)]
-    to_high = [np.abs(end - part.value) for end, part in zip(high_ends, parts, strict=True)]
-
-    def gap(rate: FloatArray) -> FloatArray:
-        return apparent.value - rate * sensitivity.value - (1 - rate) * (1 - specificity.value)
-
-    def is_too_low(rate: FloatArray) -> BoolArray:
-        return gap(rate) > _spread(to_low, rate)
-
-    def is_too_high(rate: FloatArray) -> BoolArray:
-        return -gap(rate) > _spread(to_high, rate)
-
-    estimate = rogan_gladen(apparent.value, sensitivity=sensitivity.value, specificity=specificity.value)
+    parts = _Parts(apparent, sensitivity, specificity)
+    estimate = np.clip(parts.rate, 0, 1)
     zero, one = np.zeros_like(estimate), np.ones_like(estimate)
-    uninformative: BoolArray = sensitivity.value + specificity.value <= 1
     # The estimate was clipped to 0 or 1, and even that is too far from what was seen.
-    contradicted = ~uninformative & (is_too_high(zero) | is_too_low(one))
-    low = _end(is_too_low, outermost=zero, inside=estimate)
-    high = _end(is_too_high, outermost=one, inside=estimate)
-    known = np.isfinite(estimate) & ~contradicted
-    for part in parts:
-        known &= part.interval.is_given
+    contradicted = parts.is_informative & (parts.is_too_high(zero) | parts.is_too_low(one))
+    low = _end(parts.is_too_low, outermost=zero, inside=estimate)
+    high = _end(parts.is_too_high, outermost=one, inside=estimate)
+    known = parts.is_given & ~contradicted
     return Corrected(
         estimate=np.where(contradicted, np.nan, estimate),
         interval=Interval(low=np.where(known, low, np.nan), high=np.where(known, high, np.nan)),
-        is_uninformative=uninformative,
+        is_uninformative=~parts.is_informative,
         is_contradicted=contradicted,
     )
+
+
+def unclipped_rate(apparent: Measured, *, sensitivity: Measured, specificity: Measured) -> Measured:
+    """The same rate and interval, for sums over several: below 0 or above 1 where the formula says so.
+
+    Clipped to 0, rates that are 0 but for chance would add up to more than they are, and their intervals, cut off at
+    0, would be too short in a sum. An end that lies over REACH beyond 0, 1 and the rate, or nowhere because sensitivity
+    + specificity may be 1, is taken to lie there: a rate is wrong by no more. NaN where sensitivity + specificity is 1
+    or less.
+    """
+    parts = _Parts(apparent, sensitivity, specificity)
+    rate = parts.rate
+    low = _end(parts.is_too_low, outermost=np.minimum(rate, 0) - REACH, inside=rate)
+    high = _end(parts.is_too_high, outermost=np.maximum(rate, 1) + REACH, inside=rate)
+    known = parts.is_given
+    return Measured(rate, Interval(low=np.where(known, low, np.nan), high=np.where(known, high, np.nan)))
+
+
+def corrected_mean(rates: Measured, *, weight: FloatArray, group: IntArray, groups: int) -> Corrected:
+    """Weighted mean of independent corrected rates over each group, `[groups]`.
+
+    `rates`, `weight` and `group` are `[n]`; `rates` are those of `unclipped_rate`, only the mean is clipped. With
+    shares w of the weight the ends are mean - sqrt(sum of (w (rate - low))^2) and mean + sqrt(sum of (w (high -
+    rate))^2). Source: G. Y. Zou and A. Donner (2008), Statistics in Medicine 27(10), 1693-1702. The shares are taken
+    as known. `is_uninformative`: one of the rates is NaN.
+    """
+
+    def summed(values: FloatArray) -> FloatArray:
+        total: FloatArray = np.bincount(group, weights=values, minlength=groups).astype(np.float64, copy=False)
+        return total
+
+    share = weight / summed(weight)[group]
+    mean = summed(share * rates.value)
+    low = mean - np.sqrt(summed(np.square(share * (rates.value - rates.interval.low))))
+    high = mean + np.sqrt(summed(np.square(share * (rates.interval.high - rates.value))))
+    contradicted: BoolArray = (high < 0) | (low > 1)
+
+    def given(values: FloatArray) -> FloatArray:
+        return np.where(contradicted, np.nan, np.clip(values, 0, 1))
+
+    return Corrected(
+        estimate=given(mean),
+        interval=Interval(low=given(low), high=given(high)),
+        is_uninformative=np.isnan(mean),
+        is_contradicted=contradicted,
+    )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a corrected rate is made of, `[...]` each."""
+
+    apparent: Measured
+    sensitivity: Measured
+    specificity: Measured
+
+    @property
+    def rate(self) -> FloatArray:
+        """Rogan and Gladen's rate, not clipped."""
+        return _unclipped(self.apparent.value, self.sensitivity.value, self.specificity.value)
+
+    @property
+    def is_informative(self) -> BoolArray:
+        informative: BoolArray = ~(self.sensitivity.value + self.specificity.value <= 1)
+        return informative
+
+    @property
+    def is_given(self) -> BoolArray:
+        """Whether there is a rate and an interval of every part."""
+        given: BoolArray = np.isfinite(self.rate)
+        for part in (self.apparent, self.sensitivity, self.specificity):
+            given &= part.interval.is_given
+        return given
+
+    def is_too_low(self, rate: FloatArray) -> BoolArray:
+        """Whether more defects were found than `rate` allows."""
+        # Fewer defects found, more of them caught, more false alarms.
+        caught = np.where(rate < 0, _below(self.sensitivity), _above(self.sensitivity))
+        left = np.where(rate > 1, _above(self.specificity), _below(self.specificity))
+        return self._gap(rate) > _spread(_below(self.apparent), caught, left, rate)
+
+    def is_too_high(self, rate: FloatArray) -> BoolArray:
+        """Whether fewer defects were found than `rate` allows."""
+        caught = np.where(rate < 0, _above(self.sensitivity), _below(self.sensitivity))
+        left = np.where(rate > 1, _below(self.specificity), _above(self.specificity))
+        return -self._gap(rate) > _spread(_above(self.apparent), caught, left, rate)
+
+    def _gap(self, rate: FloatArray) -> FloatArray:
+        found: FloatArray = self.apparent.value - rate * self.sensitivity.value
+        return found - (1 - rate) * (1 - self.specificity.value)
+
+
+def _below(part: Measured) -> FloatArray:
+    return part.value - part.interval.low
+
+
+def _above(part: Measured) -> FloatArray:
+    return part.interval.high - part.value
 
 
 def _unclipped(apparent: FloatArray, sensitivity: FloatArray, specificity: FloatArray) -> FloatArray:
     return divide(apparent + specificity - 1, sensitivity + specificity - 1)
 
 
-def _spread(distances: list[FloatArray], rate: FloatArray) -> FloatArray:
-    first, second, third = distances
-    spread: FloatArray = np.sqrt(np.square(first) + np.square(rate * second) + np.square((1 - rate) * third))
+def _spread(found: FloatArray, caught: FloatArray, left: FloatArray, rate: FloatArray) -> FloatArray:
+    spread: FloatArray = np.sqrt(np.square(found) + np.square(rate * caught) + np.square((1 - rate) * left))
     return spread
 
 
 def _end(is_outside: Callable[[FloatArray], BoolArray], *, outermost: FloatArray, inside: FloatArray) -> FloatArray:
     """The end of an interval on the way from `outermost` to a rate `inside` it; `outermost` unless it is outside.
 
-    The squared gap less the squared spread is a quadratic in the rate, negative inside: there is at most one end on a
-    way that begins outside, so halving finds it.
+    The gap is linear in the rate and the spread convex, so the gap less the spread is concave, negative inside: there
+    is one end on a way that begins outside, and halving finds it.
     """
     outside = outermost
     for _ in range(STEPS):

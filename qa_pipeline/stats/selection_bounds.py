@@ -57,15 +57,16 @@ def narrowed_bounds(
 ) -> Bounds:
     """The same bounds when random QA says how many of all those decisions are wrong.
 
-    `errors` is that share with its interval, appealed decisions included. Supposed: appeals overturn nothing that a
-    random review would have found right, so no more can be overturned than is wrong. Where what was overturned already
-    exceeds what QA finds, beyond chance, that does not hold:
-    `is_crossed`. Where there are no random reviews, Manski's bounds remain.
+    `errors` is that share with its interval, appealed decisions included, corrected for what QA misses. Supposed:
+    appeals overturn nothing that is right, so no more can be overturned than is wrong. Where what was overturned
+    already exceeds that, beyond chance, it does not hold: `is_crossed`. Where there are no random reviews, Manski's bounds remain.
     """
     lowest, highest = _extremes(decisions, appealed, overturned, open_)
     is_narrower = errors.interval.is_given & (errors.value < highest.value)
     value = np.where(is_narrower, np.maximum(errors.value, lowest.value), highest.value)
     top = np.where(is_narrower, np.maximum(errors.interval.high, value), highest.interval.high)
+    # What hardly narrows may be less certain than what needs no assumption.
+    top = np.minimum(top, highest.interval.high)
     bottom = np.where(is_narrower, np.minimum(errors.interval.low, value), highest.interval.low)
     crossed = is_narrower & (errors.interval.high < lowest.interval.low)
     return _bounds(lowest, Measured(value, Interval(low=bottom, high=top)), is_crossed=crossed)

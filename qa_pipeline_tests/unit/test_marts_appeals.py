@@ -72,24 +72,59 @@ def test_rates_and_manski_bounds_by_hand() -> None:
     assert rows[("overturn_rate_all", "qa")].reason == "no_data"
 
 
-def test_random_qa_narrows_the_bounds_to_its_defect_rate() -> None:
-    """Stops a defect rate other than that of marts.defect_rate from narrowing, in cells and in roll-ups."""
+def _arbitrated(con: duckdb.DuckDBPyConnection, *, caught: int, missed: int, **texts: Any) -> None:
+    """Every verdict arbitrated: of the defects so many were caught and missed, and 500 right decisions left alone."""
+    outcomes = ((caught, True, "defect"), (missed, False, "defect"), (500, False, "none"))
+    rows = [
+        {"n": n, "is_called": is_called, "found": found, "arbitration_sampling": "random"}
+        | {"weight_ppm": n * 1_000_000, "weight_sq_ppm": n * 1_000_000}
+        | texts
+        for n, is_called, found in outcomes
+    ]
+    fill(con, "tallies.reviewer_outcomes", rows)
+
+
+def test_random_qa_narrows_the_bounds_to_its_corrected_defect_rate() -> None:
+    """Stops a bound that forgets what QA misses: half of all defects here, so 16 % are wrong where it finds 8 %.
+
+    The bound and its interval are those of the same row of marts.defect_rate, in cells and in roll-ups.
+    """
     con = empty_warehouse()
     for market in ("AU", "GB"):
         fill(con, "tallies.label_counts", [{"n": 1000, "market": market}])
         _reviews(con, defects=20 if market == "AU" else 40, reviews=250, market=market)
+        _arbitrated(con, caught=100, missed=100, market=market)
     _appeals(con, upheld=30, overturned=20)
     _build(con)
     for place in ({"market": "AU"}, {"market": "ALL", "queue": "ALL"}):
-        for kind, subject in (("rater_kind", "human"), ("vendor", "v1"), ("label", "yes")):
+        for kind, subject in (("rater_kind", "human"), ("vendor", "v1")):
             at_most = _rows(con, subject, subject_kind=kind, **place)[("overturn_at_most", "qa")]
-            wanted = {"period": "all", "queue": "hate", "metric": "defect_rate", "subject": "human"} | place
-            (defects,) = read_mart(con, "defect_rate", subject_kind="rater_kind", **wanted)
-            assert at_most.estimate == pytest.approx(defects.estimate)
-            assert (at_most.ci_low, at_most.ci_high) == (defects.ci_low, defects.ci_high)
-    whole = _rows(con, "human")[("overturn_rate_all", "qa")]
+            wanted = {"period": "all", "queue": "hate", "metric": "defect_rate_corrected", "subject": subject} | place
+            (wrong,) = read_mart(con, "defect_rate", subject_kind=kind, **wanted)
+            assert at_most.estimate == pytest.approx(wrong.estimate)
+            assert (at_most.ci_low, at_most.ci_high) == (wrong.ci_low, wrong.ci_high)
+            assert at_most.method == "variance_recovery"
+    rows = _rows(con, "human")
+    assert rows[("overturn_at_most", "qa")].estimate == pytest.approx(20 / 250 / 0.5)
+    whole = rows[("overturn_rate_all", "qa")]
     assert whole.reason == "bounds_only"
-    assert whole.ci_low < 20 / 1000 < 20 / 250 < whole.ci_high < 0.2
+    assert whole.ci_low < 20 / 1000 < 0.16 < whole.ci_high < 0.3
+    by_label = _rows(con, "yes", subject_kind="label")
+    assert {reference for _, reference in by_label} == {""}
+
+
+def test_without_arbitration_random_qa_is_no_bound() -> None:
+    """Stops the uncorrected rate from passing for all that is wrong; the bounds without assumption still hold."""
+    con = empty_warehouse()
+    fill(con, "tallies.label_counts", [{"n": 1000}])
+    _reviews(con, defects=20, reviews=250)
+    _appeals(con, upheld=30, overturned=20)
+    _build(con)
+    rows = _rows(con, "human")
+    for metric in ("overturn_at_most", "overturn_rate_all"):
+        assert rows[(metric, "qa")].reason == "no_arbitration"
+        assert np.isnan([rows[(metric, "qa")].estimate, rows[(metric, "qa")].ci_high]).all()
+    assert rows[("overturn_at_most", "")].estimate == pytest.approx(0.97)
 
 
 def test_more_overturned_than_qa_finds_wrong_is_contradicted() -> None:
@@ -97,6 +132,7 @@ def test_more_overturned_than_qa_finds_wrong_is_contradicted() -> None:
     con = empty_warehouse()
     fill(con, "tallies.label_counts", [{"n": 1000}])
     _reviews(con, defects=2, reviews=250)
+    _arbitrated(con, caught=200, missed=0)
     _appeals(con, overturned=300)
     _build(con)
     rows = _rows(con, "human")
