@@ -197,10 +197,10 @@ def _rebuild(
     if node.name == "rejected_labels":
         return _judge_labels(con, node, start=start, end=end, restate_days=restate_days)
     if node.name in ("reviews", "appeals"):
-        _mark_targets(con, node.name, start=start, end=end)
+        _mark_targets(con, node.name, start=start, end=end, restate_days=restate_days)
         _fill(con, node, start=start, end=end, restate_days=restate_days)
         outcomes = _judge_facts(con, node, start=start, end=end)
-        _mark_targets(con, node.name, start=start, end=end)
+        _mark_targets(con, node.name, start=start, end=end, restate_days=restate_days)
         _mark_arbitrated(con, start=start, end=end, restate_days=restate_days)
         _mark_range(con, ("late", "reference_events", "reviewer_outcomes"), start=start, end=end)
     else:
@@ -234,7 +234,7 @@ def _mark_range(con: duckdb.DuckDBPyConnection, nodes: tuple[str, ...], *, start
     staleness.mark(con, nodes, days, {"start": start, "end": end})
 
 
-def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end: date) -> None:
+def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end: date, restate_days: int) -> None:
     """Mark what depends on the decisions that these reviews or appeals judge, as they are at this moment."""
     dates = (
         f"select distinct target_date from facts.{name} "
@@ -243,6 +243,15 @@ def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end
     of_reviews = ("review_counts", "reviewer_outcomes", "lot_counts", "label_outcomes", "prediction_outcomes")
     nodes = of_reviews if name == "reviews" else ("appeal_counts",)
     staleness.mark(con, nodes, dates, {"start": start, "end": end})
+    if name == "reviews":
+        # One verdict of a decision counts: another may take its place.
+        same = "o.target_kind = v.target_kind and o.target_id = v.target_id and o.target_date = v.target_date"
+        others = (
+            "select distinct o.business_date from facts.reviews as o where o.business_date between $first and $last "
+            f"and exists (select 1 from facts.reviews as v where {same} and v.business_date between $start and $end)"
+        )
+        around = {"first": start - timedelta(days=restate_days), "last": end + timedelta(days=restate_days)}
+        staleness.mark(con, ("reviewer_outcomes",), others, {"start": start, "end": end} | around)
 
 
 def _mark_arbitrated(con: duckdb.DuckDBPyConnection, *, start: date, end: date, restate_days: int) -> None:

@@ -67,6 +67,7 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
     operation = Operation(calendar)
     decided: list[tuple[date, str, Row]] = []
     reviews: list[tuple[date, Row]] = []
+    used_twice: set[str] = set()
     number = 0
     for day in calendar:
         for _ in range(labels_per_day):
@@ -137,7 +138,11 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 kind, target = "review", rng.choice(reviews)[1]
             else:
                 candidates = [entry for entry in decided if entry[1] == kind]
+                before = [row for _, row in reviews if row["target_kind"] == kind]
                 target = rng.choice(candidates)[2]
+                if before and rng.random() < 0.2:
+                    again = rng.choice(before)["target_id"]
+                    target = next(row for *_, row in candidates if row[f"{kind}_id"] == again)
             review = {
                 "review_id": f"R{number}",
                 "target_kind": kind,
@@ -150,14 +155,18 @@ def random_operation(*, seed: int, days: int, items: int = 60, labels_per_day: i
                 "error_category": rng.choice(("none", "none", "false_positive", "false_negative")),
                 "severity": "minor",
                 "is_blind": rng.choice(("true", "false")),
-                "sampling": "random",
+                "sampling": rng.choices(("random", "targeted"), (80, 20))[0],
                 "inclusion_probability": rng.choice(("0.25", "0.5", "")),
                 "reviewed_at": _time(rng, day),
             }
             if rng.random() < 0.08:
                 review["item_id"] = f"I{rng.randrange(items)}"
             operation.rows["reviews", day].append(review)
-            if kind != "review":
+            earlier = {row["review_id"] for on, row in reviews if on < day} - used_twice
+            if earlier and rng.random() < 0.1:
+                review["review_id"] = rng.choice(sorted(earlier))
+                used_twice.add(review["review_id"])
+            elif kind != "review":
                 reviews.append((day, review))
     return operation
 
@@ -280,22 +289,26 @@ def _place(row: Row) -> tuple[str, str, str]:
 
 
 def _judgements(operation: Operation) -> list[tuple[date, int, Row]]:
-    """Reviews that count: of a decision of that day or before, on the same item, that is not the reviewer's own."""
+    """Reviews that count: of a decision of that day or before, on the same item, that is not the reviewer's own.
+
+    Of the rows with one review_id only those of the first day count; arbitration judges these too.
+    """
     owner: dict[tuple[str, str], tuple[date, str, str, str, str]] = {}
-    for (feed, day), rows in operation.rows.items():
+    for (feed, day), rows in sorted(operation.rows.items(), key=lambda entry: entry[0][1]):
         for row in rows:
             if feed == "labels":
                 owner["label", row["label_id"]] = (day, row["annotator_id"], *_place(row))
             elif feed == "predictions":
                 owner["prediction", row["prediction_id"]] = (day, "", *_place(row))
             elif feed == "reviews":
-                owner["review", row["review_id"]] = (day, row["reviewer_id"], *_place(row))
+                owner.setdefault(("review", row["review_id"]), (day, row["reviewer_id"], *_place(row)))
     kept = []
     for (feed, day), rows in operation.rows.items():
         if feed == "reviews":
             for number, row in enumerate(rows):
                 target = owner.get((row["target_kind"], row["target_id"]))
                 is_known = target is not None and target[0] <= day and target[1] != row["reviewer_id"]
+                is_known &= owner["review", row["review_id"]][0] == day
                 if is_known and target is not None and target[2:] == _place(row):
                     kept.append((day, number, row))
     return kept
@@ -360,7 +373,7 @@ def expected_outcomes(operation: Operation, *, restate_days: int) -> Counter[tup
         for given_on, number, review in reviews:
             is_own = (review["target_kind"], review["target_id"]) == (kind, decision_id)
             if is_own and review["is_blind"] == "true" and (given_on - day).days <= restate_days:
-                rank = (-3, given_on, review["reviewed_at"], "qa", number)
+                rank = (-3 if review["sampling"] == "random" else -4, given_on, review["reviewed_at"], "qa", number)
                 options.append((rank, review["verdict_label"], "qa", review["sampling"]))
         if options:
             _, label, reference_kind, sampling = max(options)
@@ -369,39 +382,48 @@ def expected_outcomes(operation: Operation, *, restate_days: int) -> Counter[tup
     return counts
 
 
+def _reviewed(operation: Operation, *, restate_days: int) -> list[tuple[date, date, Row, Row]]:
+    """(date of the decision, of the review, decision, review): of a decision's random reviews the first alone."""
+    decisions = {
+        (kind, row[f"{kind}_id"]): (day, row)
+        for (feed, day), rows in operation.rows.items()
+        for kind in ("label", "prediction")
+        if feed == f"{kind}s"
+        for row in rows
+    }
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for reviewed_on, _, review in sorted(
+        _judgements(operation), key=lambda entry: (entry[2]["reviewed_at"], entry[:2])
+    ):
+        target = (review["target_kind"], review["target_id"])
+        if target[0] == "review" or (reviewed_on - decisions[target][0]).days > restate_days:
+            continue
+        if review["sampling"] != "random" or target not in seen:
+            found.append((decisions[target][0], reviewed_on, decisions[target][1], review))
+        if review["sampling"] == "random":
+            seen.add(target)
+    return found
+
+
 def expected_reviews(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date of the decision, market, queue, target kind, rater, error category, blind) -> reviews that count."""
-    targets: dict[tuple[str, str], tuple[date, str]] = {}
-    for (feed, day), rows in operation.rows.items():
-        for row in rows:
-            if feed == "labels" and row["stage"] == "production":
-                targets["label", row["label_id"]] = (day, row["annotator_id"])
-            elif feed == "predictions":
-                targets["prediction", row["prediction_id"]] = (day, f"{row['model_id']}@{row['model_version']}")
+    """(date of the decision, market, queue, target kind, rater, error category, sampling, blind) -> reviews."""
     counts: Counter[tuple[str, ...]] = Counter()
-    for reviewed_on, _, row in _judgements(operation):
-        kind = row["target_kind"]
-        day, rater = targets.get((kind, row["target_id"]), (reviewed_on, ""))
-        if rater and (reviewed_on - day).days <= restate_days:
-            is_blind = row["is_blind"].capitalize()
-            counts[day.isoformat(), row["market"], row["queue"], kind, rater, row["error_category"], is_blind] += 1
+    for day, _, decision, row in _reviewed(operation, restate_days=restate_days):
+        if decision.get("stage", "production") == "production":
+            kind, category = row["target_kind"], row["error_category"]
+            is_label = kind == "label"
+            rater = decision["annotator_id"] if is_label else f"{decision['model_id']}@{decision['model_version']}"
+            how = (row["sampling"], row["is_blind"].capitalize())
+            counts[day.isoformat(), row["market"], row["queue"], kind, rater, category, *how] += 1
     return counts
 
 
 def expected_largest_weights(operation: Operation, *, restate_days: int) -> dict[tuple[str, ...], int]:
     """(date of the decision, market, queue, target kind) -> the largest 1 / inclusion probability, in 1e-6."""
-    targets = {
-        (kind, row[f"{kind}_id"]): day
-        for (feed, day), rows in operation.rows.items()
-        for kind in ("label", "prediction")
-        if feed == f"{kind}s"
-        for row in rows
-        if row.get("stage", "production") == "production"
-    }
     largest: dict[tuple[str, ...], int] = {}
-    for reviewed_on, _, row in _judgements(operation):
-        day = targets.get((row["target_kind"], row["target_id"]))
-        if day is not None and (reviewed_on - day).days <= restate_days:
+    for day, _, decision, row in _reviewed(operation, restate_days=restate_days):
+        if decision.get("stage", "production") == "production":
             key = (day.isoformat(), row["market"], row["queue"], row["target_kind"])
             weight = round(1_000_000 / float(row["inclusion_probability"] or 1))
             largest[key] = max(weight, largest.get(key, 0))
@@ -459,7 +481,7 @@ def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[s
     first: dict[str, tuple[str, date, int, Row]] = {}
     for reviewed_on, number, review in _judgements(operation):
         target = review["target_id"]
-        if review["target_kind"] == "label" and target in decisions:
+        if review["target_kind"] == "label" and review["sampling"] == "random" and target in decisions:
             entry = (review["reviewed_at"], reviewed_on, number, review)
             if (reviewed_on - decisions[target][0]).days <= restate_days:
                 first[target] = min(first.get(target, entry), entry, key=lambda each: each[:3])
@@ -484,35 +506,48 @@ def _hashed(text: str) -> tuple[str, str]:
     return md5(text.encode(), usedforsecurity=False).hexdigest(), text
 
 
-def expected_verdicts(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date, market, queue, reviewer, kind, whether called a defect, what arbitration found) -> blind verdicts."""
-    labels = {
-        (kind, row[f"{kind}_id"]): row["label"]
-        for (feed, _), rows in operation.rows.items()
-        for kind in ("label", "prediction")
-        if feed == f"{kind}s"
-        for row in rows
-    }
-    judged = [entry for entry in _judgements(operation) if entry[2]["is_blind"] == "true"]
-    found: Counter[tuple[str, ...]] = Counter()
-    for day, _, row in judged:
-        if row["target_kind"] == "review":
+def _verdicts(operation: Operation, *, restate_days: int) -> list[tuple[tuple[str, ...], int]]:
+    """Blind verdicts, and the weight of each in parts per million.
+
+    (date, market, queue, reviewer, kind, sampling, whether called a defect, what arbitration found, its sampling).
+    """
+    arbitrations = [entry for entry in _judgements(operation) if entry[2]["target_kind"] == "review"]
+    found: list[tuple[tuple[str, ...], int]] = []
+    for _, day, decision, row in _reviewed(operation, restate_days=restate_days):
+        if row["is_blind"] != "true":
             continue
         later = [
-            (other["reviewed_at"], number, other)
-            for given_on, number, other in judged
-            if (other["target_kind"], other["target_id"]) == ("review", row["review_id"])
+            (other["sampling"] != "random", other["reviewed_at"], given_on, number, other)
+            for given_on, number, other in arbitrations
+            if other["target_id"] == row["review_id"]
+            and other["is_blind"] == "true"
             and (given_on - day).days <= restate_days
         ]
-        is_called, outcome = row["error_category"] != "none", ""
+        is_called, outcome, sampling, chance = row["error_category"] != "none", "", "", 1.0
         if later:
-            last = max(later, key=lambda entry: entry[:2])[2]
-            is_confirmed = last["error_category"] == "none" and last["verdict_label"] == row["verdict_label"]
-            is_other = last["verdict_label"] != labels[row["target_kind"], row["target_id"]]
-            outcome = "defect" if (is_called if is_confirmed else is_other) else "none"
+            chosen = min(later, key=lambda entry: entry[:4])[4]
+            is_confirmed = chosen["error_category"] == "none" and chosen["verdict_label"] == row["verdict_label"]
+            is_other = chosen["verdict_label"] != decision["label"]
+            is_missed = not is_called and chosen["error_category"] != "none"
+            outcome = "defect" if (is_called if is_confirmed else is_other or is_missed) else "none"
+            sampling, chance = chosen["sampling"], float(chosen["inclusion_probability"] or 1)
         place = (day.isoformat(), row["market"], row["queue"], row["reviewer_id"], row["target_kind"])
-        found[*place, str(is_called), outcome] += 1
+        key = (*place, row["sampling"], str(is_called), outcome, sampling)
+        found.append((key, int(1_000_000 / (chance * float(row["inclusion_probability"] or 1)))))
     return found
+
+
+def expected_verdicts(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """Number of verdicts that `_verdicts` does not tell apart."""
+    return Counter(key for key, _ in _verdicts(operation, restate_days=restate_days))
+
+
+def expected_verdict_weights(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
+    """Their weights, added up."""
+    weights: Counter[tuple[str, ...]] = Counter()
+    for key, weight in _verdicts(operation, restate_days=restate_days):
+        weights[key] += weight
+    return weights
 
 
 def expected_annotators(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:

@@ -45,3 +45,7 @@ create or replace temp macro weight_sq_ppm(p) as (
         else cast(1000000 as bigint)
     end
 );
+
+-- Probability of being picked twice, 1 for one that is unknown. Held at 1e-5 or more, where weight_ppm ends: weights of
+-- which one is so large tell nothing, and where all are, their ratios stay.
+create or replace temp macro both_chosen(p, q) as (greatest(coalesce(p, 1.0) * coalesce(q, 1.0), 0.00001));

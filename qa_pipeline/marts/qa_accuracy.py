@@ -28,16 +28,16 @@ REFERENCE_KIND = "arbitration"
 SAID = ("none", "defect")
 _IS_CONFIRMED = np.array([1.0, 0.0, 0.0, 1.0])
 _COMMENT = (
-    "How well QA judges, on the date of its verdict: blind verdicts on decisions, held against arbitration "
-    "(target_kind review). qa_sensitivity: share of decisions with a defect that QA calls a defect; qa_specificity: "
-    "share of right decisions that it leaves alone; qa_confirmed: share of verdicts that arbitration confirms. "
-    "Weighted by 1 / inclusion probability of the arbitration; only arbitrations picked at random count, targeted "
-    "ones never. Arbitration is taken for the truth, and QA is supposed to err alike however a decision was picked "
-    "for review. subject_kind: target_kind (label, prediction), reviewer (weeks, all and the newest trailing_28d "
-    "only). Market or queue ALL adds the weights up. n_items: verdicts arbitrated at random, n_ratings: verdicts. "
-    "Intervals: Wilson on the effective number of the share itself, no shorter than exact bounds for few events. NULL "
-    "where nothing was arbitrated, where only verdicts of one sort were, and (not qa_confirmed) with under 10 defects "
-    "or right decisions among those arbitrated."
+    "How well QA judges, on the date of its verdict: blind verdicts on decisions picked at random (of a decision the "
+    "first), held against arbitration (target_kind review). qa_sensitivity: share of decisions with a defect that QA "
+    "calls a defect; qa_specificity: share of right decisions that it leaves alone; qa_confirmed: share of verdicts "
+    "that arbitration confirms. Weighted by 1 / (inclusion probability of the review x that of its arbitration); "
+    "targeted reviews and arbitrations never count. Arbitration is taken for the truth. subject_kind: target_kind "
+    "(label, prediction), reviewer (weeks, all and the newest trailing_28d only). Market or queue ALL adds the "
+    "weights up. n_items: verdicts arbitrated at random, n_ratings: verdicts. Intervals: Wilson on the effective "
+    "number of the share itself, no shorter than exact bounds for few events. NULL where nothing was arbitrated, "
+    "where only verdicts of one sort were, and (not qa_confirmed) with under 10 defects or right decisions among "
+    "those arbitrated."
 )
 MART = Mart(
     name="qa_accuracy",

@@ -53,8 +53,8 @@ def qa_errors(
     either sort, arbitrated or not. Weighting undoes verification bias: arbitrating every defect verdict and one in
     twenty of the others is well, as long as both have a probability above 0. Source: C. B. Begg and R. A. Greenes
     (1983), Biometrics 39(1), 207-215, whose estimate this is when the probability depends on the verdict alone. QA is
-    supposed to err as often on what was arbitrated as on what was not, given its verdict, and however a decision was
-    picked for review.
+    supposed to err as often on what was arbitrated as on what was not, given its verdict. Where decisions had unequal
+    chances of review too, weights of both chances make the shares those of all decisions.
     """
 
     def share(truth: int, scores: FloatArray) -> Measured:

@@ -29,6 +29,7 @@ from qa_pipeline_tests.random_operation import (
     expected_repeats,
     expected_reviews,
     expected_unit_patterns,
+    expected_verdict_weights,
     expected_verdicts,
     random_operation,
     write_config,
@@ -101,7 +102,8 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     for name, columns, place, expected in (
         ("gold_counts", (0, 1, 2, 4, 5, 7, 8, 9), -3, expected_gold),
         ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 9), -4, expected_lots),
-        ("reviewer_outcomes", (0, 1, 2, 4, 5, 7, 8), -4, expected_verdicts),
+        ("reviewer_outcomes", (0, 1, 2, 4, 5, 6, 7, 8, 9), -4, expected_verdicts),
+        ("reviewer_outcomes", (0, 1, 2, 4, 5, 6, 7, 8, 9), -3, expected_verdict_weights),
         ("annotator_label_counts", (0, 1, 2, 4, 5, 6), -1, expected_annotators),
     ):
         counted = Counter()
@@ -118,8 +120,8 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     reviews: Counter[tuple[str, ...]] = Counter()
     largest: dict[tuple[str, ...], int] = {}
     for row in tables["tallies.review_counts"]:
-        day, market, queue, _, kind, _, rater, _, _, _, _, category, _, _, is_blind, *_, n, _, _, most = row
-        review = (str(day), str(market), str(queue), str(kind), str(rater), str(category), str(is_blind))
+        day, market, queue, _, kind, _, rater, _, _, _, _, category, _, sampling, is_blind, *_, n, _, _, most = row
+        review = (str(day), str(market), str(queue), str(kind), str(rater), str(category), str(sampling), str(is_blind))
         reviews[review] += int(str(n))
         plan = (str(day), str(market), str(queue), str(kind))
         largest[plan] = max(int(str(most)), largest.get(plan, 0))
@@ -207,6 +209,42 @@ def test_only_the_dates_that_a_late_file_touches_are_rebuilt(tmp_path: Path) -> 
     assert dates["label_counts"] == {day}
     assert "score_hist" not in dates
     assert "prediction_outcomes" not in dates
+
+
+@pytest.mark.parametrize("is_other_item", [True, False])
+def test_a_rejected_row_does_not_take_arbitration_from_the_review_whose_id_it_repeats(
+    tmp_path: Path, *, is_other_item: bool
+) -> None:
+    """Stops a repeated review_id from taking the review's arbitration: into quarantine, or silently from the figures.
+
+    The repetition (rule REV-023) judges another item, so that the arbitration would seem to be of a wrong item, or the
+    same decision again.
+    """
+    operation = random_operation(seed=11, days=3)
+    first, repeated, last = operation.days
+    one, other = [row for row in operation.rows["labels", first] if row["stage"] == "production"][:2]
+    assert one["item_id"] != other["item_id"]
+    template = dict.fromkeys(operation.rows["reviews", first][0], "")
+    template |= {"error_category": "none", "severity": "minor", "sampling": "random", "inclusion_probability": "0.5"}
+    template |= {"is_blind": "true", "reviewer_id": "Q0", "verdict_label": one["label"]}
+
+    def review(of: dict[str, str], day: date, **changes: str) -> dict[str, str]:
+        own = {name: of[name] for name in ("item_id", "market", "queue")}
+        return template | own | {"reviewed_at": f"{day}T12:00:00+00:00"} | changes
+
+    judged = other if is_other_item else one
+    operation.rows = {("labels", first): [one, other]} | {
+        ("reviews", day): [row]
+        for day, row in (
+            (first, review(one, first, review_id="R1", target_kind="label", target_id=one["label_id"])),
+            (repeated, review(judged, repeated, review_id="R1", target_kind="label", target_id=judged["label_id"])),
+            (last, review(one, last, review_id="R2", target_kind="review", target_id="R1", reviewer_id="ARB")),
+        )
+    }
+    tables = _run(_home(tmp_path, "home", operation, restate_days=28), nights=[operation.days])
+    assert [row[0] for row in tables["quarantine.quarantined_reviews"]] == [repeated]
+    ((verdict_date, *_, found, sampling, n, _, _, _),) = tables["tallies.reviewer_outcomes"]
+    assert (verdict_date, found, sampling, n) == (first, "none", "random", 1)
 
 
 def test_a_load_that_broke_off_leaves_no_unjudged_row_in_a_figure(

@@ -102,6 +102,8 @@ def _reviews(reviews: pd.DataFrame, labels: pd.DataFrame, predictions: pd.DataFr
     if reviews.empty:
         return pd.DataFrame(columns=["rater_kind", "vendor", "label", "market", "queue", "weight", "is_defect"])
     random = reviews[reviews["sampling"] == "random"].drop(columns=["market", "queue"])
+    random = random.sort_values(["reviewed_at", "business_date"], kind="stable")
+    random = random.drop_duplicates(["target_kind", "target_id"])
     found = random.merge(_targets(labels, predictions), on=["target_kind", "target_id"])
     found["weight"] = weights(found["inclusion_probability"])
     found["is_defect"] = found["error_category"] != "none"

@@ -85,6 +85,8 @@ def _drawn(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     joined = given.merge(decided, left_on=["target_kind", "target_id", *place], right_on=["kind", "target", *place])
     joined = joined[(joined["reviewer_id"] != joined["rater"]) & (joined["day"] <= joined["business_date"])]
     joined = joined.sort_values("day").drop_duplicates("review_id", keep="last")
+    joined = joined.sort_values(["reviewed_at", "business_date"], kind="stable")
+    joined = joined.drop_duplicates(["kind", "target", "day"])
     return joined.assign(
         vendor=joined["vendor"].fillna(""),
         is_human=joined["kind"] == "label",

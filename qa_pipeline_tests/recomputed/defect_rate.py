@@ -2,7 +2,16 @@
 
 import pandas as pd
 
-from qa_pipeline_tests.recomputed.judged import Feeds, decisions, reviews, rolled_up, rows, subjects, weights
+from qa_pipeline_tests.recomputed.judged import (
+    Feeds,
+    decisions,
+    first_random,
+    reviews,
+    rolled_up,
+    rows,
+    subjects,
+    weights,
+)
 from qa_pipeline_tests.recomputed.qa_accuracy import COLUMNS, shares, verdicts
 
 SEVERITIES = {"critical": 10, "major": 5, "minor": 1}
@@ -43,7 +52,8 @@ def _reviewed(feeds: Feeds) -> pd.DataFrame:
     found = reviews(feeds, decisions(feeds))
     if found.empty:
         return found
-    found = found[(found["sampling"] == "random") & (found["stage"] == "production")].copy()
+    found = first_random(found)
+    found = found[found["stage"] == "production"].copy()
     people = found["kind"] == "label"
     found["site"] = _sites(feeds, found)
     found["rater_kind"] = people.map({True: "human", False: "model"})

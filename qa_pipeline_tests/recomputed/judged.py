@@ -80,6 +80,12 @@ def reviews(feeds: Feeds, made: pd.DataFrame) -> pd.DataFrame:
     return found.drop_duplicates(["business_date", "review_id"], keep="last")
 
 
+def first_random(judged: pd.DataFrame) -> pd.DataFrame:
+    """The first random review of each decision, of the rows of `reviews`."""
+    drawn = judged[judged["sampling"] == "random"].sort_values(["reviewed_at", "business_date"], kind="stable")
+    return drawn.drop_duplicates([*TARGET, "target_date"])
+
+
 def weights(chances: pd.Series, *, power: int = 1) -> pd.Series:
     """(1 / inclusion probability) to a `power`, 1 where none is known; in whole millionths, as tallies have them."""
     return (1 / chances.astype(float).fillna(1.0) ** power).round(6)

@@ -3,17 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from qa_pipeline_tests.recomputed.judged import Feeds, decisions, reviews, rolled_up, rows, weights
+from qa_pipeline_tests.recomputed.judged import Feeds, decisions, first_random, reviews, rolled_up, rows, weights
 
 LEAST = 10
 COLUMNS = ["market", "queue", "subject_kind", "subject", "metric", "reference_kind", "estimate", "n_items"]
 
 
 def verdicts(feeds: Feeds) -> pd.DataFrame:
-    """Blind verdicts: is_called, weight (0 unless arbitrated at random) and is_defect by arbitration."""
+    """Blind verdicts on decisions drawn: is_called, weight (0: not arbitrated at random), is_defect by arbitration."""
     judged = reviews(feeds, decisions(feeds))
     if judged.empty:
         return judged
+    judged = first_random(judged)
     judged = judged[judged["is_blind"]]
     later = rows(feeds, "reviews", "review_id")
     later = later[(later["target_kind"] == "review") & later["is_blind"]]
@@ -25,17 +26,21 @@ def verdicts(feeds: Feeds) -> pd.DataFrame:
     is_meant &= both["its_reviewer_id"] != both["reviewer_id"]
     for name in ("item_id", "market", "queue"):
         is_meant &= both[f"its_{name}"] == both[name]
-    last = both[is_meant].sort_values("its_reviewed_at").drop_duplicates("place", keep="last").set_index("place")
-    found = judged.reset_index(drop=True).join(last.filter(like="its_"))
+    both = both[is_meant].assign(is_other=both["its_sampling"] != "random")
+    chosen = both.sort_values(["is_other", "its_reviewed_at", "its_business_date"], kind="stable")
+    chosen = chosen.drop_duplicates("place").set_index("place")
+    found = judged.reset_index(drop=True).join(chosen.filter(like="its_"))
     is_confirmed = (found["its_error_category"] == "none") & (found["its_verdict_label"] == found["verdict_label"])
     is_called = found["error_category"] != "none"
     is_other = found["its_verdict_label"] != found["decided"]
+    is_missed = ~is_called & found["its_error_category"].notna() & (found["its_error_category"] != "none")
     is_random = found["its_sampling"] == "random"
+    weight = weights(found["inclusion_probability"]) * weights(found["its_inclusion_probability"])
     return found.assign(
         is_called=is_called,
         is_arbitrated=is_random,
-        is_defect=np.where(is_confirmed, is_called, is_other),
-        weight=np.where(is_random, weights(found["its_inclusion_probability"]), 0.0),
+        is_defect=np.where(is_confirmed, is_called, is_other | is_missed),
+        weight=np.where(is_random, weight, 0.0),
     )
 
 

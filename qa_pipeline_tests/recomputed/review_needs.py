@@ -25,6 +25,7 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     reviews = feeds["reviews"]
     if len(reviews):
         reviews = reviews[(reviews["sampling"] == "random") & (reviews["target_kind"] == "label")]
+        reviews = reviews.sort_values(["reviewed_at", "business_date"], kind="stable").drop_duplicates("target_id")
         reviews = reviews[["target_id", "error_category", "inclusion_probability"]].merge(
             recent, left_on="target_id", right_on="label_id"
         )

@@ -86,7 +86,7 @@ def _decisions(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reviews(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Random reviews of production decisions, on the date of the decision."""
+    """Production decisions with a random review, on their own date."""
     labels, reviews = _decisions(feeds["labels"]), feeds["reviews"]
     decisions = labels[["label_id", "market", "queue", "vendor", "business_date"]] if len(labels) else pd.DataFrame()
     if reviews.empty or decisions.empty:
@@ -94,4 +94,4 @@ def _reviews(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
             {"business_date": pd.Series(dtype="datetime64[ns]"), "market": [], "queue": [], "vendor": []}
         )
     chosen = reviews[(reviews["sampling"] == "random") & (reviews["target_kind"] == "label")]
-    return chosen[["target_id"]].merge(decisions, left_on="target_id", right_on="label_id")
+    return chosen[["target_id"]].drop_duplicates().merge(decisions, left_on="target_id", right_on="label_id")

@@ -20,13 +20,14 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     reviews = reviews.sort_values("business_date", kind="stable").drop_duplicates("review_id")
     made = labels[(labels["stage"] == "production") & (labels["vendor"].fillna("") != "")]
     drawn = reviews[(reviews["sampling"] == "random") & (reviews["target_kind"] == "label")]
+    drawn = drawn.sort_values(["reviewed_at", "business_date"], kind="stable")
     unit = ["item_id", "market", "queue"]
     joined = drawn[["target_id", *unit, "reviewer_id", "error_category", "inclusion_probability"]].merge(
         made[["label_id", *unit, "annotator_id", "vendor"]],
         left_on=["target_id", *unit],
         right_on=["label_id", *unit],
     )
-    joined = joined[joined["reviewer_id"] != joined["annotator_id"]]
+    joined = joined[joined["reviewer_id"] != joined["annotator_id"]].drop_duplicates("label_id")
     joined["weight"] = weights(joined["inclusion_probability"])
     joined["defects"] = joined["weight"] * (joined["error_category"] != "none")
     own = joined.groupby(["market", "queue", "vendor"], as_index=False).agg(

@@ -256,7 +256,7 @@ def test_a_stray_date_changes_no_figure_of_the_others() -> None:
         ("unit_patterns", {"pattern": "no,yes", "n_raters": 2}),
         ("outcome_counts", {}),
         ("review_counts", {"sampling": "random"}),
-        ("reviewer_outcomes", {}),
+        ("reviewer_outcomes", {"sampling": "random"}),
         ("score_hist", {"bin": 7}),
     ],
 )

@@ -40,13 +40,13 @@ def _built(verdicts: list[Row], reviews: list[Row] | None = None) -> duckdb.Duck
 
 
 def _verdicts(n: int, said: str, found: str, *, weight: int = 1, **texts: Any) -> Row:
-    """`n` verdicts that were arbitrated with probability 1 / weight; found empty: not arbitrated."""
+    """`n` verdicts on decisions drawn at random; found empty: not arbitrated. Weight: 1 / chance of both."""
     arbitrated = {
         "arbitration_sampling": "random",
         "weight_ppm": n * weight * 1_000_000,
         "weight_sq_ppm": n * weight**2 * 1_000_000,
     }
-    row = {"n": n, "is_called": said == "defect", "found": found, "weight_ppm": n * 1_000_000}
+    row = {"n": n, "is_called": said == "defect", "found": found, "sampling": "random", "weight_ppm": n * 1_000_000}
     return row | (arbitrated if found else {"weight_sq_ppm": n * 1_000_000}) | texts
 
 
@@ -115,6 +115,21 @@ def test_targeted_arbitration_never_enters() -> None:
         assert (row.n_items, row.n_ratings) == (90, 680)
     alone = _figures(_built(picked))
     assert {row.reason for row in alone.values()} == {"no_arbitration"}
+
+
+@pytest.mark.parametrize("sampling", ["targeted", "appeal"])
+def test_verdicts_on_decisions_that_were_picked_never_enter(sampling: str) -> None:
+    """Stops QA's errors on decisions that looked wrong from passing for those on all, and from correcting rates."""
+    picked = [
+        _verdicts(400, said, found, sampling=sampling, weight=30)
+        for said, found in (("defect", "none"), ("none", "defect"), ("none", ""))
+    ]
+    drawn, reviews = _hundred_and_four_hundred(), _reviews(400, 100)
+    plain, both = _built(drawn, reviews), _built(drawn + picked, reviews)
+    # NaN is not equal to itself.
+    assert str(read_mart(both, "qa_accuracy")) == str(read_mart(plain, "qa_accuracy"))
+    assert _corrected(both) == _corrected(plain)
+    assert {row.reason for row in read_mart(_built(picked), "qa_accuracy")} == {"no_data"}
 
 
 def test_what_cannot_be_known_has_a_reason() -> None:

@@ -1,7 +1,8 @@
 -- Purpose: QA reviews joined once to the decision that they judge.
 -- Grain: a validated review; target_date is NULL when the decision is not known.
 -- Source: validated.valid_reviews of its own date; the judged label, prediction or review of that date or before;
---   the site from the roster in force on the decision's date.
+--   the site from the roster in force on the decision's date. Of labels and predictions with one id the newest is
+--   judged, of reviews the oldest: rule REV-023 rejects every later row of a review_id.
 -- Units: business_date is the review's own date, target_date the business date of the decision judged.
 with review_rows as (
     select v.*
@@ -81,8 +82,11 @@ targets as (
         a.*,
         row_number() over (
             partition by a.business_date, a.row_id
-            order by a.target_date desc, a.target_row_id desc
-        ) as recency
+            order by
+                case when a.rater_kind = 'reviewer' then a.target_date end asc nulls last,
+                a.target_date desc nulls last,
+                a.target_row_id desc nulls last
+        ) as preference
     from (
         select * from label_targets
         union all
@@ -95,7 +99,7 @@ targets as (
 judged_dates as (
     select distinct t.target_date
     from targets as t
-    where t.recency = 1
+    where t.preference = 1
 ),
 
 roster_in_force as (
@@ -116,7 +120,7 @@ sites as (
     inner join roster_in_force as f on t.target_date = f.target_date
     inner join validated.valid_roster as r
         on t.target_rater = r.annotator_id and f.roster_date = r.business_date
-    where t.recency = 1 and t.rater_kind = 'human'
+    where t.preference = 1 and t.rater_kind = 'human'
 )
 
 select
@@ -153,5 +157,5 @@ select
     t.guideline_version,
     t.batch_id
 from review_rows as v
-left join targets as t on v.business_date = t.business_date and v.row_id = t.row_id and t.recency = 1
+left join targets as t on v.business_date = t.business_date and v.row_id = t.row_id and t.preference = 1
 left join sites as s on v.business_date = s.business_date and v.row_id = s.row_id
