@@ -115,7 +115,8 @@ FILL = {
 # A lot a day, market, queue and vendor: 200 decisions, 10 reviews, of which now and then one found a defect.
 LOT_COUNTS = f"""
 select date '{FIRST}' + cast(day as integer) as business_date, 'M' || market as market, 'Q' || queue as queue,
-    'V' || vendor as vendor, 'b' || vendor as lot, part.sort, part.severity, part.place, part.n,
+    'V' || vendor as vendor, 'b' || vendor as lot, part.sort, part.severity, part.place,
+    part.is_defect = 1 as is_defect, date '{FIRST}' + cast(day as integer) + 1 as reviewed_on, part.n,
     part.weight_ppm, part.weight_sq_ppm, part.max_weight_ppm
 from range({DAYS}) as d(day), range({MARKETS}) as m(market), range({QUEUES}) as q(queue), range({VENDORS}) as v(vendor),
     (values

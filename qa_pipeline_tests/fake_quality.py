@@ -47,7 +47,7 @@ EXTRA = {
     "limit_998_low double, limit_998_high double, overdispersion double, position varchar",
     "gold_health": "alternative_label varchar, suspected boolean",
     "lot_decisions": "vendor varchar, inspection varchar, code_letter varchar, lot_size bigint, sample_size bigint, "
-    "accept_number bigint, reviewed bigint, defects bigint, sample_defects bigint, decision varchar, "
+    "accept_number bigint, reviewed bigint, sampled bigint, defects bigint, sample_defects bigint, decision varchar, "
     "sequential_decision varchar, decision_reason varchar, "
     "producer_risk double, consumer_risk double, needless_reviews double, passed_defects double, "
     "quality_accepted_95 double, quality_accepted_50 double, quality_accepted_10 double",
@@ -234,7 +234,18 @@ def _lots(days: Sequence[date], market: str, queue: str, *, vendors: Sequence[st
             yield (
                 *_head(day, market, queue, "lot", f"{vendor}/batch-{back}{place}", "defect_rate"),
                 *_rate(defects, reviewed),
-                *(vendor, "tightened" if is_strict else "normal", "H", size, n, accept, reviewed, defects, defects),
+                *(
+                    vendor,
+                    "tightened" if is_strict else "normal",
+                    "H",
+                    size,
+                    n,
+                    accept,
+                    reviewed,
+                    reviewed,
+                    defects,
+                    defects,
+                ),
                 *(decision, "accept" if decision == "continue" else decision, None),
                 *(float(value[0]) for value in (risks.producer_risk, risks.consumer_risk, risks.needless_reviews)),
                 *(float(risks.passed_defects[0]), *marks),

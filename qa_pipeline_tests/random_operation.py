@@ -467,7 +467,7 @@ def expected_gold(operation: Operation, *, restate_days: int) -> Counter[tuple[s
 
 
 def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[str, ...]]:
-    """(date, market, queue, vendor, lot, sort, severity, place, weight) -> production decisions of lots, and reviews.
+    """(date, market, queue, vendor, lot, sort, severity, place, is defect, reviewed on, weight) -> number of them.
 
     The weight is that of all reviews that the row counts, in parts per million.
     """
@@ -478,11 +478,11 @@ def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[s
         for row in rows
         if row["stage"] == "production" and row["batch_id"]
     }
-    first: dict[str, tuple[str, date, int, Row]] = {}
+    first: dict[str, tuple[date, str, int, Row]] = {}
     for reviewed_on, number, review in _judgements(operation):
         target = review["target_id"]
         if review["target_kind"] == "label" and review["sampling"] == "random" and target in decisions:
-            entry = (review["reviewed_at"], reviewed_on, number, review)
+            entry = (reviewed_on, review["reviewed_at"], number, review)
             if (reviewed_on - decisions[target][0]).days <= restate_days:
                 first[target] = min(first.get(target, entry), entry, key=lambda each: each[:3])
     lots: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -491,15 +491,38 @@ def expected_lots(operation: Operation, *, restate_days: int) -> Counter[tuple[s
     counts: Counter[tuple[str, ...]] = Counter()
     weights: Counter[tuple[str, ...]] = Counter()
     for lot, targets in lots.items():
-        counts[*lot, "decision", "", "0"] = len(targets)
-        reviewed = sorted((target for target in targets if target in first), key=_hashed)
-        for rank, target in enumerate(reviewed, start=1):
+        counts[*lot, "decision", "", "0", "False", lot[0]] = len(targets)
+        reviewed = sorted(
+            (target for target in targets if target in first), key=lambda each: (*first[each][:2], _hashed(each))
+        )
+        chances = [
+            first[target][3]["inclusion_probability"]
+            for other, all_targets in lots.items()
+            if other[:4] == lot[:4]
+            for target in all_targets
+            if target in first
+        ]
+        completed = 0
+        for target in reviewed:
             review = first[target][3]
             has_defect = review["error_category"] != "none"
-            key = (*lot, "review", review["severity"] if has_defect else "", str(rank if has_defect else 0))
+            sort = _sort_of_review(target, review["inclusion_probability"], chances)
+            completed += sort == "review"
+            place = completed if has_defect and sort == "review" else 0
+            severity = review["severity"] if has_defect else ""
+            key = (*lot, sort, severity, str(place), str(has_defect), first[target][0].isoformat())
             counts[key] += 1
             weights[key] += int(1_000_000 / float(review["inclusion_probability"] or 1))
     return Counter({(*key, str(weights[key])): n for key, n in counts.items()})
+
+
+def _sort_of_review(target: str, chance: str, chances: list[str]) -> str:
+    """What a review is to the sample of its lot: `chances` are those of all reviews of its stratum and date."""
+    if "" in chances and any(chances):
+        return "unstated"
+    share = min(float(each or 1) for each in chances) / float(chance or 1)
+    uniform = int(md5(f"lot|{target}".encode(), usedforsecurity=False).hexdigest()[:15], 16) % 1_000_000 / 1_000_000
+    return "review" if uniform < share else "left_out"
 
 
 def _hashed(text: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ TABLES = {
     "tallies.annotator_label_counts": f"{_CELL}, replicate UTINYINT, vendor VARCHAR, rater VARCHAR, label VARCHAR, "
     "n BIGINT",
     "tallies.lot_counts": f"{_CELL}, vendor VARCHAR, lot VARCHAR, sort VARCHAR, severity VARCHAR, place BIGINT, "
-    "n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
+    "is_defect BOOLEAN, reviewed_on DATE, n BIGINT, weight_ppm BIGINT, weight_sq_ppm BIGINT, max_weight_ppm BIGINT",
     "tallies.appeal_counts": f"{_CELL}, target_kind VARCHAR, vendor VARCHAR, label VARCHAR, outcome VARCHAR, n BIGINT, "
     "n_decisions BIGINT",
     "ops.partitions": "feed VARCHAR, business_date DATE, fingerprint VARCHAR, status VARCHAR, message VARCHAR",
@@ -120,6 +120,8 @@ DEFAULTS: dict[str, Any] = {
     "lot": "b1",
     "sort": "decision",
     "place": 0,
+    "is_defect": False,
+    "reviewed_on": DAY,
     "weight_ppm": 1_000_000,
     "weight_sq_ppm": 1_000_000,
     "score_sum_ppm": 0,

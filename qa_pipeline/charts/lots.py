@@ -22,7 +22,7 @@ CONTINUE = Verdict("few", "\u25cb", "go on reviewing", 1)
 UNDECIDED = Verdict("none", "\u2013", "not decided", 3)
 _DECISIONS = {"accept": ACCEPT, "reject": REJECT, "continue": CONTINUE}
 LOTS_SHOWN = 8
-HEADS = ("Reviewed", "Defects (accepted)", "Defect rate (95%)", "Inspection", "All reviews so far (sequential)")
+HEADS = ("Reviewed", "Defects (accepted)", "Defect rate (95%)", "Inspection", "Advice (sequential test)")
 QUESTION = "Which batches can be handed over?"
 CURVE_QUESTION = "Which lots does the usual plan let through?"
 _CHANCES = (0.95, 0.5, 0.1)
@@ -177,7 +177,7 @@ def _cells(lot: Lot) -> tuple[str, ...]:
     inside = words.percent_range(lot.row.low, lot.row.high)
     sequential = _DECISIONS.get(lot.sequential_decision, UNDECIDED)
     return (
-        f"{words.count(lot.reviewed)} of {words.count(lot.sample_size)}",
+        f"{words.count(lot.sampled)} of {words.count(lot.sample_size)}",
         f"{words.count(lot.sample_defects)} (up to {words.count(lot.accept_number)})",
         f"{words.percent(lot.row.estimate)}" + (f" ({inside})" if inside else ""),
         lot.inspection,

@@ -66,8 +66,9 @@ class FunnelRow(NamedTuple):
 class Lot(NamedTuple):
     """A lot, its plan, what was found in its sample, what is decided, and what it means to be wrong about it.
 
-    Decisions are accept, reject or continue, or empty with a `decision_reason`. `sample_defects` are those of the
-    sample that the plan asks for, `defects` of all reviews.
+    Decisions are accept, reject or continue, or empty with a `decision_reason`; `decision` binds. `sampled` counts the
+    reviews that the plan may use, `sample_defects` the defects of as many as it asks for, `defects` those of all
+    reviews.
     """
 
     row: MartRow
@@ -77,7 +78,7 @@ class Lot(NamedTuple):
     lot_size: int
     sample_size: int
     accept_number: int
-    reviewed: int
+    sampled: int
     defects: int
     sample_defects: int
     decision: str
@@ -123,7 +124,7 @@ _FUNNEL_QUERY = mart_query(
 _LOT_QUERY = mart_query(
     "lot_decisions",
     [
-        *("vendor", "inspection", "code_letter", "lot_size", "sample_size", "accept_number", "reviewed", "defects"),
+        *("vendor", "inspection", "code_letter", "lot_size", "sample_size", "accept_number", "sampled", "defects"),
         *("sample_defects", "coalesce(decision, '')", "coalesce(sequential_decision, '')"),
         *("coalesce(decision_reason, '')", "producer_risk", "consumer_risk", "needless_reviews", "passed_defects"),
         *("quality_accepted_95", "quality_accepted_50", "quality_accepted_10"),

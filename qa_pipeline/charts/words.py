@@ -35,7 +35,7 @@ _REASONS = {
     "too_few_events": "too few of the rarer outcome for an interval",
     "too_few_items": "too few items",
     "uninformative_qa": "QA\u2019s verdicts say nothing: they are right as often as chance",
-    "unequal_sampling": "not all decisions had the same chance of being reviewed",
+    "unstated_chances": "some reviews do not state their chance of being picked",
 }
 
 

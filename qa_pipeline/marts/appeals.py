@@ -46,8 +46,9 @@ _COMMENT = (
     "(rater_kind, vendor): no more can be overturned than is wrong by defect_rate_corrected of the same row, with its "
     "interval, which is that of the process behind the decisions like those of the other bounds; where that rate is "
     "not known the reason is the same, no_data: none was reviewed at random, contradicted: more was overturned. The "
-    "uncorrected rate is no such bound, since QA misses defects. A row wherever "
-    "market x queue had an appeal of people's or models' decisions in the period; no_comparison: more decisions with that label were appealed than made. Labels have the periods "
+    "uncorrected rate is no such bound, since QA misses defects. A row wherever market x queue had an appeal of "
+    "people's or models' decisions in the period; no_comparison: more decisions with that label were appealed than "
+    "made. Labels have the periods "
     "week, all and the newest trailing_28d only. Intervals of shares: Wilson, each appeal and decision by itself."
 )
 MART = Mart(

@@ -4,7 +4,10 @@ Putting lots together, the inspection each comes under and its decisions belong 
 `[lots]` unless noted.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from heapq import heappop, heappush
+from itertools import groupby
 
 import numpy as np
 
@@ -32,8 +35,6 @@ ACCEPT, REJECT, CONTINUE = "accept", "reject", "continue"
 INSPECTIONS: tuple[Inspection, ...] = ("normal", "tightened")
 # Under tightened inspection nothing older matters: of so many lots 5 are rejected, or 5 in succession accepted.
 _MEMORY = DISCONTINUE_REJECTED * NORMAL_ACCEPTED
-# Wald's test stops at so many times the single plan's sample, a usual choice.
-_STOP_AT_SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Lots:
     `key` indexes the keys of the table, `series` numbers market x queue x vendor. `size` counts production decisions,
     `reviewed` random reviews, `defects` those among them with one; `weight`, `squared_weight`, `defect_weight` and
     `squared_defect_weight` are sums of 1/p and 1/p^2. `is_simple`: no lot of its market and queue had reviews of
-    unequal chances around its date, so they are simple random samples.
+    unequal chances around its date, so all reviews are a simple random sample. `sampled` and `sampled_defects` count
+    the reviews that are left when chances are made equal: the plans' sample. `is_decidable`: they could be made equal.
     """
 
     dates: DateArray
@@ -52,30 +54,41 @@ class Lots:
     size: IntArray
     reviewed: IntArray
     defects: IntArray
+    sampled: IntArray
+    sampled_defects: IntArray
     weight: FloatArray
     squared_weight: FloatArray
     defect_weight: FloatArray
     squared_defect_weight: FloatArray
     is_simple: BoolArray
+    is_decidable: BoolArray
 
     def __len__(self) -> int:
         return len(self.key)
 
 
 @dataclass(frozen=True)
-class Defects:
-    """Defects found, `[defects]`: the lot (index into Lots) and the place among its reviews by hash, from 1."""
+class Sample:
+    """Reviews in lots' samples, sorted by lot (index into Lots) and date (days from 1970-01-01).
 
-    lot: IntArray
-    place: IntArray
+    Of each defect `[defects]` its lot, its place among the lot's sampled reviews as they were completed, from 1, and
+    its date; of the sound ones `[dates of lots]` how many `sound_n` were completed on a date.
+    """
+
+    defect_lot: IntArray
+    defect_place: IntArray
+    defect_day: IntArray
+    sound_lot: IntArray
+    sound_n: IntArray
+    sound_day: IntArray
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What is decided about each lot, `[lots]`; a decision is empty where the reviews are no simple random sample.
+    """What is decided about each lot, `[lots]`; a decision is empty where some reviews do not state their chance.
 
     `n`, `accept` and `letter` are those of the plan of the lot's `severity`; `sample_defects` are the defects among the
-    first n reviews.
+    first n sampled reviews. `decision` is the one that binds; `sequential`, by another test, is advice.
     """
 
     severity: TextArray
@@ -87,48 +100,62 @@ class Decisions:
     sequential: TextArray
 
 
-def lots_of(table: Table, *, per_unit: float) -> tuple[Lots, Defects]:
-    """Lots of a table with a row or more for each, and their defects.
+def lots_of(table: Table, *, per_unit: float) -> tuple[Lots, Sample]:
+    """Lots of a table with a row or more for each, and their samples.
 
-    `table` has the texts market, queue, vendor and lot and the numbers decisions, reviews, defects, place, weight and
-    weight_squared, the last two in 1 / `per_unit`. Rows without a decision are no lots and left out.
+    `table` has the texts market, queue, vendor and lot and the numbers of sql/marts/lot_counts, weights in
+    1 / `per_unit`. Rows without a decision are no lots and left out.
     """
     order = _order_of_keys(table)
     day = (table.dates - table.dates.min()).astype(np.int64)
     found = group_by(_series(table)[table.key], day, order[table.key])
     first = found.order[found.starts]
+    is_defect = table.numbers["defects"] > 0
 
     def summed(name: str, chosen: BoolArray | None = None) -> FloatArray:
         values = table.numbers[name].astype(np.float64)
         return found.sum(values if chosen is None else values * chosen)
 
-    is_defect = table.numbers["defects"] > 0
-    place = table.numbers["place"][is_defect].astype(np.int64)
-    counts = {name: np.rint(summed(name)).astype(np.int64) for name in ("decisions", "reviews", "defects")}
+    def counted(name: str, chosen: BoolArray | None = None) -> IntArray:
+        return np.rint(summed(name, chosen)).astype(np.int64)
+
+    reviewed = counted("reviews")
     weight, squared = summed("weight") / per_unit, summed("weight_squared") / per_unit
     lots = Lots(
         dates=table.dates[first],
         key=table.key[first].astype(np.int64),
         series=found.parts[0],
-        size=counts["decisions"],
-        reviewed=counts["reviews"],
-        defects=counts["defects"],
+        size=counted("decisions"),
+        reviewed=reviewed,
+        defects=counted("defects"),
+        sampled=counted("sampled"),
+        sampled_defects=counted("sampled", is_defect),
         weight=weight,
         squared_weight=squared,
         defect_weight=summed("weight", is_defect) / per_unit,
         squared_defect_weight=summed("weight_squared", is_defect) / per_unit,
-        is_simple=_is_simple(table, found, reviewed=counts["reviews"], weight=weight, squared=squared),
+        is_simple=_is_simple(table, found, reviewed=reviewed, weight=weight, squared=squared),
+        is_decidable=counted("unstated") == 0,
     )
-    return _with_decisions(lots, Defects(lot=found.group[is_defect], place=place))
-
-
-def _with_decisions(lots: Lots, defects: Defects) -> tuple[Lots, Defects]:
     kept = lots.size > 0
-    place = np.cumsum(kept) - 1
-    chosen = kept[defects.lot]
-    return (
-        Lots(**{each.name: getattr(lots, each.name)[kept] for each in fields(Lots)}),
-        Defects(lot=place[defects.lot[chosen]], place=defects.place[chosen]),
+    lot = np.where(kept, np.cumsum(kept) - 1, -1)[found.group]
+    return Lots(**{each.name: getattr(lots, each.name)[kept] for each in fields(Lots)}), _sample(table, lot=lot)
+
+
+def _sample(table: Table, *, lot: IntArray) -> Sample:
+    """Samples of lots; `lot` `[rows]` is that of each row, negative for none."""
+    n, place, day = (table.numbers[name].astype(np.int64) for name in ("sampled", "place", "reviewed_on"))
+    is_sampled = (n > 0) & (lot >= 0)
+    defects, sound = (np.flatnonzero(is_sampled & chosen) for chosen in (place > 0, place == 0))
+    defects = defects[np.lexsort((place[defects], lot[defects]))]
+    sound = sound[np.lexsort((day[sound], lot[sound]))]
+    return Sample(
+        defect_lot=lot[defects],
+        defect_place=place[defects],
+        defect_day=day[defects],
+        sound_lot=lot[sound],
+        sound_n=n[sound],
+        sound_day=day[sound],
     )
 
 
@@ -163,71 +190,119 @@ def _is_simple(
     return simple
 
 
-def decisions_of(lots: Lots, defects: Defects, *, queue: Codes, settings: AcceptanceConfig) -> Decisions:
+@dataclass(frozen=True)
+class _Judged:
+    """What one plan says of each lot, `[lots]`: `day` is that of the review which settled it, where it is decided."""
+
+    plans: Plans
+    defects: IntArray
+    decision: TextArray
+    day: IntArray
+
+
+def decisions_of(lots: Lots, sample: Sample, *, queue: Codes, settings: AcceptanceConfig) -> Decisions:
     """Decide on lots by single sampling under the inspection their series has come to, and by Wald's test.
 
-    `queue` is that of each lot. A lot not yet decided, or that cannot be, is passed over when inspection is switched.
+    `queue` is that of each lot.
     """
     aql = np.array([settings.aql(name) for name in queue.names])[queue.values]
     normal, tightened = (
-        single_plans(lots.size, aql_percent=aql, level=settings.level, inspection=each) for each in INSPECTIONS
+        _judged(lots, sample, single_plans(lots.size, aql_percent=aql, level=settings.level, inspection=each))
+        for each in INSPECTIONS
     )
-    found, found_tightened = _sample_defects(defects, normal), _sample_defects(defects, tightened)
-    decided = _decide(lots, normal, defects=found)
-    decided_tightened = _decide(lots, tightened, defects=found_tightened)
-    severity = _severities(lots.series, decided, decided_tightened)
+    severity = np.array(list(_severities(lots, normal, tightened)), dtype=np.str_)
     is_normal = severity == "normal"
-    n = np.where(is_normal, normal.n, tightened.n)
     return Decisions(
         severity=severity,
-        letter=np.where(is_normal, normal.letter, tightened.letter),
-        n=n,
-        accept=np.where(is_normal, normal.accept, tightened.accept),
-        sample_defects=np.where(is_normal, found, found_tightened),
-        decision=np.where(is_normal, decided, decided_tightened),
-        sequential=_sequential(lots, n=n, queue=queue, settings=settings),
+        letter=np.where(is_normal, normal.plans.letter, tightened.plans.letter),
+        n=np.where(is_normal, normal.plans.n, tightened.plans.n),
+        accept=np.where(is_normal, normal.plans.accept, tightened.plans.accept),
+        sample_defects=np.where(is_normal, normal.defects, tightened.defects),
+        decision=np.where(is_normal, normal.decision, tightened.decision),
+        sequential=_sequential(lots, queue=queue, settings=settings),
     )
 
 
-def _sample_defects(defects: Defects, plans: Plans) -> IntArray:
-    """Defects among the first n reviews of each lot, by their place."""
-    in_sample = defects.place <= plans.n[defects.lot]
-    return np.bincount(defects.lot[in_sample], minlength=len(plans.n)).astype(np.int64)
-
-
-def _decide(lots: Lots, plans: Plans, *, defects: IntArray) -> TextArray:
-    decision = decide(n=plans.n, accept=plans.accept, reviewed=np.minimum(lots.reviewed, plans.n), defects=defects)
+def _judged(lots: Lots, sample: Sample, plans: Plans) -> _Judged:
+    in_sample = sample.defect_place <= plans.n[sample.defect_lot]
+    defects = np.bincount(sample.defect_lot[in_sample], minlength=len(lots)).astype(np.int64)
+    decision = decide(n=plans.n, accept=plans.accept, reviewed=np.minimum(lots.sampled, plans.n), defects=defects)
     # A plan that accepts whatever it finds (a lot of one with accept 1) would accept unseen.
-    return np.select([~lots.is_simple, lots.reviewed == 0], ["", CONTINUE], decision)
+    decision = np.select([~lots.is_decidable, lots.sampled == 0], ["", CONTINUE], decision)
+    return _Judged(plans=plans, defects=defects, decision=decision, day=_settled_on(sample, plans, decision))
 
 
-def _severities(series: IntArray, normal: TextArray, tightened: TextArray) -> TextArray:
-    """Inspection of each lot of a series in turn; `normal` and `tightened` are the decisions by either plan.
+def _settled_on(sample: Sample, plans: Plans, decision: TextArray) -> IntArray:
+    """Date of the review that settled each decided lot: of defect accept + 1, or of sound review n - accept.
 
-    From the lot at which inspection is discontinued it starts anew, tightened, once a lot has been decided.
+    Where no sound one is needed (accept is n or more) any review settles it, so the first.
     """
-    found: list[Severity] = []
-    history: list[tuple[Inspection, bool]] = []
+    day = np.zeros(len(decision), dtype=np.int64)
+    rejected, accepted = (np.flatnonzero(decision == each) for each in (REJECT, ACCEPT))
+    day[rejected] = sample.defect_day[np.searchsorted(sample.defect_lot, rejected) + plans.accept[rejected]]
+    needed = plans.n[accepted] - plans.accept[accepted]
+    some, none = accepted[needed > 0], accepted[needed <= 0]
+    total = np.concatenate([[0], np.cumsum(sample.sound_n)])
+    before = total[np.searchsorted(sample.sound_lot, some)]
+    day[some] = sample.sound_day[np.searchsorted(total[1:], before + needed[needed > 0])]
+    first = np.full(len(decision), np.iinfo(np.int64).max)
+    np.minimum.at(first, sample.sound_lot, sample.sound_day)
+    np.minimum.at(first, sample.defect_lot, sample.defect_day)
+    day[none] = first[none]
+    return day
+
+
+@dataclass
+class _Course:
+    """Inspection of a series as it stands: how often it was switched, and how the lots made since then came out."""
+
     severity: Severity = "normal"
-    last = -1
-    for each, by_normal, by_tightened in zip(series.tolist(), normal.tolist(), tightened.tolist(), strict=True):
-        if each != last:
-            last, history, severity = each, [], "normal"
-        found.append(severity)
-        inspection: Inspection = "normal" if severity == "normal" else "tightened"
-        decision = by_normal if inspection == "normal" else by_tightened
-        if decision in (ACCEPT, REJECT):
-            before = [] if severity == "discontinued" else history[-_MEMORY:]
-            history = [*before, (inspection, decision == ACCEPT)]
-            severity = next_severity(history)
-    return np.array(found, dtype=np.str_)
+    switches: int = 0
+    outcomes: list[bool] = field(default_factory=list)
+
+    def count(self, switches: int, *, is_accepted: bool) -> None:
+        """Take in a lot made after so many switches; of those made before the last one nothing follows any more.
+
+        Once inspection is discontinued it starts anew, tightened, with the first lot made since that is decided.
+        """
+        if switches != self.switches:
+            return
+        inspection: Inspection = "normal" if self.severity == "normal" else "tightened"
+        self.outcomes = [*self.outcomes, is_accepted][-_MEMORY:]
+        severity = next_severity([(inspection, each) for each in self.outcomes])
+        if severity not in (inspection, self.severity):
+            self.switches, self.outcomes = self.switches + 1, []
+        self.severity = severity
 
 
-def _sequential(lots: Lots, *, n: IntArray, queue: Codes, settings: AcceptanceConfig) -> TextArray:
-    """Wald's test on all reviews; truncated at 3 n reviews, or when all of the lot is reviewed."""
+def _severities(lots: Lots, normal: _Judged, tightened: _Judged) -> Iterator[Severity]:
+    """Inspection of each lot in turn: that to which the lots of its series settled before its own date have led.
+
+    They count in the order of the dates on which they were settled. So a lot comes under the inspection that was known
+    when it was made, and no review of its date or later changes that.
+    """
+    by_inspection = tuple(
+        tuple(zip(judged.decision.tolist(), judged.day.tolist(), strict=True)) for judged in (normal, tightened)
+    )
+    days = lots.dates.astype("datetime64[D]").astype(np.int64).tolist()
+    for _, members in groupby(range(len(lots)), key=lots.series.tolist().__getitem__):
+        course = _Course()
+        settled: list[tuple[int, int, int, bool]] = []
+        for lot in members:
+            while settled and settled[0][0] < days[lot]:
+                _, _, switches, is_accepted = heappop(settled)
+                course.count(switches, is_accepted=is_accepted)
+            yield course.severity
+            decision, day = by_inspection[course.severity != "normal"][lot]
+            if decision in (ACCEPT, REJECT):
+                heappush(settled, (day, lot, course.switches, decision == ACCEPT))
+
+
+def _sequential(lots: Lots, *, queue: Codes, settings: AcceptanceConfig) -> TextArray:
+    """Wald's test on all sampled reviews; cut short only where all of the lot is in the sample, so its risks hold."""
     decision = np.full(len(lots), CONTINUE)
     for place, name in enumerate(queue.names):
-        own = np.flatnonzero((queue.values == place) & lots.is_simple)
+        own = np.flatnonzero((queue.values == place) & lots.is_decidable)
         good, bad = settings.tested_shares(name)
         plan = SequentialPlan(
             good_share=good,
@@ -236,9 +311,6 @@ def _sequential(lots: Lots, *, n: IntArray, queue: Codes, settings: AcceptanceCo
             consumer_risk=settings.consumer_risk,
         )
         decision[own] = decide_sequentially(
-            plan,
-            reviewed=lots.reviewed[own],
-            defects=lots.defects[own],
-            stop_at=np.minimum(_STOP_AT_SAMPLES * n[own], lots.size[own]),
+            plan, reviewed=lots.sampled[own], defects=lots.sampled_defects[own], stop_at=lots.size[own]
         )
-    return np.where(lots.is_simple, decision, "")
+    return np.where(lots.is_decidable, decision, "")

@@ -41,7 +41,7 @@ from qa_pipeline.stats.weighted_means import WeightedSums, mean_interval
 from qa_pipeline.stats.windows import Windows
 
 REFERENCE_KIND = "qa"
-UNEQUAL = "unequal_sampling"
+UNSTATED = "unstated_chances"
 _SHARES = ("lots_accepted_share", "lots_rejected_share", "lots_open_share")
 _QUALITY_CHANCES = {"quality_accepted_95": 0.95, "quality_accepted_50": 0.5, "quality_accepted_10": 0.1}
 _COMMENT = (
@@ -49,8 +49,11 @@ _COMMENT = (
     "market, queue and vendor: a row of period day, subject_kind lot, subject vendor/batch_id; its metric defect_rate "
     "is the share of its decisions with a defect, its interval about these very decisions (where all were reviewed, "
     "about the process behind them); n_items and n_ratings are reviews. Plans are those of ISO 2859-1, single "
-    "sampling; the lots of a market, queue and vendor, by business date and batch_id, are a series that comes under "
-    "normal or tightened inspection by how its earlier lots came out. subject_kind vendor: lots_accepted_share, "
+    "sampling, and decision is the one that binds; sequential_decision is advice. The lots of a market, queue and "
+    "vendor are a series that comes under normal or tightened inspection by how those of its lots came out that were "
+    "settled before the lot's own date. Reviews count in the order in which they were completed, so later ones change "
+    "no decision; what may is a file for an earlier date, more decisions in the lot, or a review with a smaller chance "
+    "than any before it in the lot's market, queue, vendor and date. subject_kind vendor: lots_accepted_share, "
     "lots_rejected_share and lots_open_share (not decided) of all lots of a week, of the newest 28 days and of all "
     "dates, with Wilson's interval; n_items are lots, n_ratings reviews."
 )
@@ -60,9 +63,13 @@ _INSPECTION = (
     "under tightened inspection, so the vendor must improve first, and the lot is judged by the tightened plan."
 )
 _DECISION = "accept, reject, or continue: the reviews so far leave either possible. NULL with a decision_reason;"
+_SAMPLED = (
+    "Of these the ones that plans may use: where reviews were picked with unequal chances, those that are left when "
+    "each is kept with the chance smallest p / own p (by a hash), so that every decision had the smallest."
+)
 _DECISION_REASON = (
-    f"Why a lot has no decision: {UNEQUAL}, on its date or in the 28 days before some lot of its market and queue had "
-    "reviews picked with different chances, and the plans need equal ones. NULL otherwise."
+    f"Why a lot has no decision: {UNSTATED}, of the reviews of its market, queue, vendor and date some state the "
+    "chance with which they were picked and others do not. NULL otherwise."
 )
 MART = Mart(
     name="lot_decisions",
@@ -75,13 +82,14 @@ MART = Mart(
         "inspection": ("varchar", f"{_INSPECTION} {_LOT}"),
         "code_letter": ("varchar", f"Letter of the plan in ISO 2859-1, after its arrows; {_LOT}"),
         "lot_size": ("bigint", f"Production decisions of the lot; {_LOT}"),
-        "sample_size": ("bigint", f"Reviews that the plan needs: the first so many by hash; {_LOT}"),
+        "sample_size": ("bigint", f"Reviews that the plan needs: the first so many sampled ones; {_LOT}"),
         "accept_number": ("bigint", f"Defects among them with which the lot is still accepted; {_LOT}"),
         "reviewed": ("bigint", f"Decisions of the lot reviewed at random; {_LOT}"),
+        "sampled": ("bigint", f"{_SAMPLED} {_LOT}"),
         "defects": ("bigint", f"Defects among all reviewed; {_LOT}"),
-        "sample_defects": ("bigint", f"Defects among the first sample_size reviews by hash; {_LOT}"),
+        "sample_defects": ("bigint", f"Defects among the first sample_size sampled reviews; {_LOT}"),
         "decision": ("varchar", f"{_DECISION} {_LOT}"),
-        "sequential_decision": ("varchar", f"The same by Wald's test, on all reviews; {_LOT}"),
+        "sequential_decision": ("varchar", f"Advice, the same by Wald's test on all sampled reviews; {_LOT}"),
         "decision_reason": ("varchar", _DECISION_REASON),
         "producer_risk": ("double", f"Chance that the plan rejects a lot of the good defect rate; {_LOT}"),
         "needless_reviews": ("double", f"Decisions still to review if it rejects a good lot; {_LOT}"),
@@ -105,12 +113,12 @@ def lot_decision_figures(
     table = read_table(con, sql_root=sql_root, name="lot_counts", parameters={})
     if not len(table):
         return []
-    lots, defects = lots_of(table, per_unit=PER_UNIT)
+    lots, sample = lots_of(table, per_unit=PER_UNIT)
     if not len(lots):
         return []
     settings = config.quality.acceptance
     queue = table.texts["queue"].take(lots.key)
-    decisions = decisions_of(lots, defects, queue=queue, settings=settings)
+    decisions = decisions_of(lots, sample, queue=queue, settings=settings)
     days = windows.of_period("day")
     return [
         (days, [_lot_figures(table, lots, decisions, windows=days, queue=queue, settings=settings)]),
@@ -195,11 +203,12 @@ def _lot_columns(
         "sample_size": decisions.n,
         "accept_number": decisions.accept,
         "reviewed": lots.reviewed,
+        "sampled": lots.sampled,
         "defects": lots.defects,
         "sample_defects": decisions.sample_defects,
         "decision": _words(decisions.decision),
         "sequential_decision": _words(decisions.sequential),
-        "decision_reason": _words(np.where(lots.is_simple, "", UNEQUAL)),
+        "decision_reason": _words(np.where(lots.is_decidable, "", UNSTATED)),
         "producer_risk": wrong.producer_risk,
         "needless_reviews": wrong.needless_reviews,
         "consumer_risk": wrong.consumer_risk,
@@ -241,9 +250,9 @@ def _vendor_shares(
     n = lots_all[window, cell]
     by_outcome = [totals((outcome[own] == each).astype(np.float64))[window, cell] for each in range(len(_SHARES))]
     reviews = totals(lots.reviewed[own].astype(np.float64))[window, cell]
-    unequal = totals((~lots.is_simple[own]).astype(np.float64))[window, cell]
+    unstated = totals((~lots.is_decidable[own]).astype(np.float64))[window, cell]
     is_open = by_outcome[2] == n
-    why = np.where(unequal == n, REASONS.index(UNEQUAL), REASONS.index("no_data"))
+    why = np.where(unstated == n, REASONS.index(UNSTATED), REASONS.index("no_data"))
     names = {"market": places.market.names, "queue": places.queue.names, "subject": vendors.names}
     texts = {
         name: Codes(values=part, names=names[name]).take(cell) for name, part in zip(names, cells.parts, strict=True)

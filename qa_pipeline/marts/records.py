@@ -65,8 +65,8 @@ REASON_MEANINGS: dict[str, str] = {
     "too_few_disagreements": "raters always agreed, or never did, so that chance agreement cannot be told apart",
     "too_few_events": "under 10 decisions outside the commonest label, or in under 8 groups",
     "too_few_items": "under 100 units (coefficients of agreement: under 20; pairs of raters: under 30)",
-    "unequal_sampling": "reviews of the lots were not picked with equal chances, which sampling plans need",
     "uninformative_qa": "QA's sensitivity and specificity add up to 1 or less, so that its verdicts say nothing",
+    "unstated_chances": "some reviews of the lots state with what chance they were picked and others do not",
 }
 REASONS = tuple(REASON_MEANINGS)
 NO_REASON = -1

@@ -152,14 +152,15 @@ def decide(*, n: IntArray, accept: IntArray, reviewed: IntArray, defects: IntArr
     defect): a defect rate needs the whole sample.
 
     The reviews are those of randomly sampled decisions only (a targeted one says nothing about the lot), in the order
-    of the sampling hash. Raises ValueError where there are more reviews than `n` (which of them count must not be
-    chosen after the fact: take the first by hash), or more defects than reviews.
+    in which they were completed, which must not depend on what they find. Raises ValueError where there are more
+    reviews than `n` (which of them count must not be chosen after the fact: take the first), or more defects than
+    reviews.
 
     >>> decide(n=np.array([80, 80]), accept=np.array([2, 2]), reviewed=np.array([40, 79]), defects=np.array([3, 1]))
     array(['reject', 'accept'], dtype='<U8')
     """
     if np.any(reviewed > n):
-        raise ValueError("more reviews than the plan's sample: count the first n by the sampling hash")
+        raise ValueError("more reviews than the plan's sample: count the first n completed")
     if np.any((defects < 0) | (defects > reviewed)):
         raise ValueError("defects are between 0 and the number of reviews")
     is_rejected, is_accepted = defects > accept, defects + (n - reviewed) <= accept

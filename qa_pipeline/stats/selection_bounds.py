@@ -59,7 +59,8 @@ def narrowed_bounds(
 
     `errors` is that share with its interval, appealed decisions included, corrected for what QA misses. Supposed:
     appeals overturn nothing that is right, so no more can be overturned than is wrong. Where what was overturned
-    already exceeds that, beyond chance, it does not hold: `is_crossed`. Where there are no random reviews, Manski's bounds remain.
+    already exceeds that, beyond chance, it does not hold: `is_crossed`. Where there are no random reviews, Manski's
+    bounds remain.
     """
     lowest, highest = _extremes(decisions, appealed, overturned, open_)
     is_narrower = errors.interval.is_given & (errors.value < highest.value)

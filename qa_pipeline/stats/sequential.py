@@ -89,9 +89,10 @@ class Characteristics:
 def decide(plan: SequentialPlan, *, reviewed: IntArray, defects: IntArray, stop_at: IntArray) -> TextArray:
     """`accept`, `reject` or `continue` for each lot, `[lots]`.
 
-    A lot on a line or beyond is decided. One still between the lines after `stop_at` reviews (at the latest its size; a
-    usual choice is three times the single plan's sample) is truncated as Wald (1947, 3.8) does: by the nearer
-    hypothesis, so accepted when defects <= slope * reviewed. The reviews are of randomly sampled decisions.
+    A lot on a line or beyond is decided. One still between the lines after `stop_at` reviews is truncated as Wald
+    (1947, 3.8) does: by the nearer hypothesis, so accepted when defects <= slope * reviewed. Wald's risks hold where
+    `stop_at` is the lot's size, when its quality is known; a smaller one raises them, and `truncated_characteristics`
+    says how much. The reviews are of randomly sampled decisions.
 
     >>> plan = SequentialPlan(good_share=0.01, bad_share=0.06, producer_risk=0.05, consumer_risk=0.1)
     >>> decide(plan, reviewed=np.array([43, 44, 2]), defects=np.array([0, 0, 2]), stop_at=np.array(1000))

@@ -101,7 +101,7 @@ def test_tallies_equal_a_naive_second_implementation(tmp_path: Path, seed: int, 
     # Where n is not the last column: its place, counted from the end.
     for name, columns, place, expected in (
         ("gold_counts", (0, 1, 2, 4, 5, 7, 8, 9), -3, expected_gold),
-        ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 9), -4, expected_lots),
+        ("lot_counts", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11), -4, expected_lots),
         ("reviewer_outcomes", (0, 1, 2, 4, 5, 6, 7, 8, 9), -4, expected_verdicts),
         ("reviewer_outcomes", (0, 1, 2, 4, 5, 6, 7, 8, 9), -3, expected_verdict_weights),
         ("annotator_label_counts", (0, 1, 2, 4, 5, 6), -1, expected_annotators),

@@ -4,6 +4,7 @@ Naive pandas and loops: it shares no code with the product. The plans are those 
 """
 
 from collections import Counter
+from datetime import timedelta
 from hashlib import md5
 from typing import Any
 
@@ -44,11 +45,11 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     labels = labels.assign(batch_id=batch)
     labels = labels[(labels["stage"] == "production") & (labels["batch_id"] != "")]
     reviews = _first_reviews(feeds["reviews"], labels)
+    reviews = _thinned(reviews)
     lots = [
         _lot(lot, group, reviews=reviews[reviews["label_id"].isin(group["label_id"])])
         for lot, group in labels.groupby(LOT, sort=True)
     ]
-    _forbid(lots)
     _decide(lots)
     dates = {day for name in ("labels", "predictions") for day in feeds[name].get("business_date", [])}
     return pd.DataFrame(_lot_rows(lots) + _vendor_rows(lots, min(dates), max(dates)), columns=COLUMNS + PERIOD + EXTRA)
@@ -56,80 +57,119 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _first_reviews(reviews: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """The first random review of each of these decisions."""
-    columns = ["label_id", "place", "error_category", "weight"]
+    columns = [*LOT[:4], "label_id", "reviewed_on", "reviewed_at", "hash", "error_category", "chance"]
     if reviews.empty:
         return pd.DataFrame(columns=columns)
     chosen = reviews[(reviews["target_kind"] == "label") & (reviews["sampling"] == "random")]
-    keys = labels[["label_id", "annotator_id", "item_id", "market", "queue", "business_date"]]
+    keys = labels[["label_id", "annotator_id", "item_id", "market", "queue", "business_date", "vendor"]]
     found = chosen.merge(keys, left_on="target_id", right_on="label_id", suffixes=("", "_label"))
     is_right = (found["business_date"] >= found["business_date_label"]) & (
         found["reviewer_id"] != found["annotator_id"]
     )
     for name in ("item_id", "market", "queue"):
         is_right &= found[name] == found[f"{name}_label"]
-    found = found[is_right].sort_values(["reviewed_at", "business_date"], kind="stable").drop_duplicates("label_id")
-    hashed = [md5(each.encode(), usedforsecurity=False).hexdigest() for each in found["label_id"]]
-    return found.assign(place=hashed, weight=weights(found["inclusion_probability"]))[columns]
+    found = found[is_right].sort_values(["business_date", "reviewed_at"], kind="stable").drop_duplicates("label_id")
+    return found.assign(
+        reviewed_on=found["business_date"],
+        business_date=found["business_date_label"],
+        hash=[_hash(each) for each in found["label_id"]],
+        chance=found["inclusion_probability"].astype(float),
+    )[columns]
+
+
+def _hash(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _thinned(reviews: pd.DataFrame) -> pd.DataFrame:
+    """With `is_sampled`, of which every decision had the same chance, and `is_decidable`, whether that could be had."""
+    sampled, decidable = pd.Series(data=False, index=reviews.index), pd.Series(data=True, index=reviews.index)
+    for _, group in reviews.groupby(LOT[:4]):
+        chances = group["chance"]
+        if chances.isna().any() and chances.notna().any():
+            decidable[group.index] = False
+            continue
+        keep = (chances.min() / chances).fillna(1.0)
+        uniform = [int(_hash(f"lot|{each}")[:15], 16) % 1_000_000 / 1_000_000 for each in group["label_id"]]
+        sampled[group.index] = uniform < keep
+    return reviews.assign(is_sampled=sampled, is_decidable=decidable, weight=weights(reviews["chance"]))
 
 
 def _lot(lot: tuple[Any, ...], decisions: pd.DataFrame, *, reviews: pd.DataFrame) -> dict[str, Any]:
-    ordered = reviews.sort_values(["place", "label_id"])
-    weights = list(ordered["weight"])
+    ordered = reviews.sort_values(["reviewed_on", "reviewed_at", "hash"])
+    sampled = ordered[ordered["is_sampled"].astype(bool)]
     return dict(zip(LOT, lot, strict=True)) | {
         "size": len(decisions),
         "defects": [category != "none" for category in ordered["error_category"]],
-        "weights": weights,
-        "is_unequal": bool(weights) and max(weights) > min(weights) * (1 + 1e-9),
+        "weights": list(ordered["weight"]),
+        "sample": [category != "none" for category in sampled["error_category"]],
+        "sample_days": list(sampled["reviewed_on"]),
+        "is_decidable": bool(ordered["is_decidable"].all()),
     }
 
 
-def _forbid(lots: list[dict[str, Any]]) -> None:
-    """No decision where some lot of the market and queue was reviewed with unequal chances, up to 28 days before."""
-    unequal = [lot for lot in lots if lot["is_unequal"]]
-    for lot in lots:
-        lot["is_decidable"] = not any(
-            (other["market"], other["queue"]) == (lot["market"], lot["queue"])
-            and 0 <= (lot["business_date"] - other["business_date"]).days <= 28
-            for other in unequal
-        )
-
-
 def _decide(lots: list[dict[str, Any]]) -> None:
-    """Decisions in the order of date and batch, with the inspection that each series has come to."""
+    """Day by day: lots of the day come under the inspection that lots settled before have led their series to."""
+    if not lots:
+        return
+    lots = sorted(lots, key=lambda each: (each["business_date"], each["batch_id"]))
     states: dict[tuple[str, ...], dict[str, Any]] = {}
-    for lot in sorted(lots, key=lambda each: (each["business_date"], each["batch_id"])):
-        fresh = {"inspection": "normal", "newest": [], "rejected": 0}
-        state = states.setdefault((lot["market"], lot["queue"], lot["vendor"]), fresh)
-        lot["inspection"] = state["inspection"]
-        lot["decision"] = _decision(lot)
-        if lot["decision"] in ("accept", "reject"):
-            _switch(state, is_accepted=lot["decision"] == "accept")
+    open_lots: list[dict[str, Any]] = []
+    day = lots[0]["business_date"]
+    while day <= lots[-1]["business_date"]:
+        for lot in sorted(open_lots, key=lambda each: each["settled_on"]):
+            if lot["settled_on"] < day:
+                _switch(states[_series(lot)], lot)
+        open_lots = [lot for lot in open_lots if lot["settled_on"] >= day]
+        for lot in lots:
+            if lot["business_date"] == day:
+                fresh = {"inspection": "normal", "newest": [], "rejected": 0, "switches": 0}
+                state = states.setdefault(_series(lot), fresh)
+                lot["inspection"], lot["switches"] = state["inspection"], state["switches"]
+                lot["decision"], lot["settled_on"] = _decision(lot)
+                if lot["decision"] in ("accept", "reject"):
+                    open_lots.append(lot)
+        day += timedelta(days=1)
 
 
-def _decision(lot: dict[str, Any]) -> str | None:
+def _series(lot: dict[str, Any]) -> tuple[str, ...]:
+    return lot["market"], lot["queue"], lot["vendor"]
+
+
+def _decision(lot: dict[str, Any]) -> tuple[str | None, Any]:
+    """Decision and the date of the review that settled it, by adding review after review."""
     if not lot["is_decidable"]:
-        return None
+        return None, None
     normal, tightened = next(row[1:] for row in PLANS if lot["size"] <= row[0])
     n, accept = normal if lot["inspection"] == "normal" else tightened
     n = min(n, lot["size"])
-    sample = lot["defects"][:n]
-    missing = n - len(sample)
-    if sum(sample) > accept:
-        return "reject"
-    return "accept" if sample and sum(sample) + missing <= accept else "continue"
+    for made in range(1, min(n, len(lot["sample"])) + 1):
+        found = sum(lot["sample"][:made])
+        if found > accept:
+            return "reject", lot["sample_days"][made - 1]
+        if found + n - made <= accept:
+            return "accept", lot["sample_days"][made - 1]
+    return "continue", None
 
 
-def _switch(state: dict[str, Any], *, is_accepted: bool) -> None:
+def _switch(state: dict[str, Any], lot: dict[str, Any]) -> None:
+    """Take in a lot that was settled; one made before the last switch says nothing any more."""
+    if lot["switches"] != state["switches"]:
+        return
+    is_accepted = lot["decision"] == "accept"
     if state["inspection"] == "discontinued":
-        state.update(inspection="tightened", newest=[], rejected=0)
+        state["inspection"] = "tightened"
     state["newest"] = [*state["newest"], is_accepted][-5:]
     state["rejected"] += not is_accepted
+    switched = None
     if state["inspection"] == "normal" and state["newest"].count(False) >= 2:
-        state.update(inspection="tightened", newest=[], rejected=0)
+        switched = "tightened"
     elif state["inspection"] == "tightened" and state["newest"] == [True] * 5:
-        state.update(inspection="normal", newest=[], rejected=0)
+        switched = "normal"
     elif state["inspection"] == "tightened" and state["rejected"] == 5:
-        state.update(inspection="discontinued")
+        switched = "discontinued"
+    if switched:
+        state.update(inspection=switched, newest=[], rejected=0, switches=state["switches"] + 1)
 
 
 def _lot_rows(lots: list[dict[str, Any]]) -> list[dict[str, Any]]:

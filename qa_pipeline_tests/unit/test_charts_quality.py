@@ -130,14 +130,14 @@ def test_lots_are_newest_first_rejected_before_accepted() -> None:
         _lot("v/a"),
         _lot("v/b", decision="reject"),
         _lot("v/c", decision="continue"),
-        _lot("v/d", decision="", why="unequal_sampling"),
+        _lot("v/d", decision="", why="unstated_chances"),
         *(_lot(f"v/old{place}", back=1 + place) for place in range(LOTS_SHOWN)),
     ]
     card = lots_card(found, key="p", shares=(0.04, 0.1))
     assert card is not None
     assert card.title == "1 of 12 lots of 11 Nov to 19 Nov is rejected; 1 needs more reviews"
     assert [line.name for line in card.lines[:4]] == ["v/b", "v/c", "v/a", "v/d"]
-    assert card.lines[3].why == "not all decisions had the same chance of being reviewed"
+    assert card.lines[3].why == "some reviews do not state their chance of being picked"
     assert len(card.lines) == LOTS_SHOWN
     assert card.rest is not None
     assert len(card.rest.rows) == 12 - LOTS_SHOWN

@@ -66,7 +66,9 @@ def _everything(con: duckdb.DuckDBPyConnection, *, days: int) -> None:
     fill(con, "tallies.review_counts", spread(sampling="random"))
     lots = [cell | {"weight_ppm": 0, "weight_sq_ppm": 0, "max_weight_ppm": 0, "n": 500} for cell in cells]
     defects = [
-        cell | {"sort": "review", "place": place, "max_weight_ppm": 1_000_000} for cell in cells for place in (1, 2)
+        cell | {"sort": "review", "place": place, "is_defect": True, "max_weight_ppm": 1_000_000}
+        for cell in cells
+        for place in (1, 2)
     ]
     fill(con, "tallies.lot_counts", lots + defects)
     fill(con, "tallies.annotator_label_counts", spread())

@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import stats as scipy_stats
 
@@ -19,18 +20,30 @@ Rows = list[dict[str, Any]]
 
 
 def _lot(lot: str, size: int, reviewed: int = 0, places: tuple[int, ...] = (), **texts: Any) -> Rows:
-    """Rows of tallies.lot_counts: a lot of `size` decisions with defects at these places of its reviews."""
-    own = {"lot": lot, "weight_ppm": 0, "weight_sq_ppm": 0, "max_weight_ppm": 0} | texts
+    """Rows of tallies.lot_counts: a lot of `size` decisions with defects at these places of its reviews.
+
+    Reviewed on the lot's own date, unless `texts` say otherwise.
+    """
+    own = {
+        "lot": lot,
+        "reviewed_on": texts.get("business_date", DAY),
+        "weight_ppm": 0,
+        "weight_sq_ppm": 0,
+        "max_weight_ppm": 0,
+    } | texts
     sound = reviewed - len(places)
     weight = texts.get("weight", 20)
     one = {"sort": "review", "weight_ppm": weight * 10**6, "weight_sq_ppm": weight**2 * 10**6}
     one["max_weight_ppm"] = one["weight_ppm"]
-    own.pop("weight", None)
+    one["sort"] = texts.get("sort", "review")
+    for name in ("weight", "sort"):
+        own.pop(name, None)
     rows = [own | {"n": size}]
     if sound:
         sums = {name: sound * one[name] for name in ("weight_ppm", "weight_sq_ppm")}
         rows.append(own | one | sums | {"n": sound})
-    return rows + [own | one | {"place": place, "severity": "major"} for place in places]
+    found = own | one | {"severity": "major", "is_defect": True}
+    return rows + [found | {"place": place if one["sort"] == "review" else 0} for place in places]
 
 
 def _mart(rows: Rows, acceptance: AcceptanceConfig | None = None) -> duckdb.DuckDBPyConnection:
@@ -91,7 +104,7 @@ def test_a_queue_may_have_its_own_limit() -> None:
 
 
 def test_reviews_beyond_the_sample_change_no_decision() -> None:
-    """Stops a lot from being reviewed until the result suits: only the first n by hash are the plan's sample."""
+    """Stops a lot from being reviewed until the result suits: only the first n completed are the plan's sample."""
     accepted, rejected = (1, 2, 3, 4, 5, 6, 7, 81, 82, 200), (1, 2, 3, 4, 5, 6, 7, 80)
     found = _lots(_lot("b1", 1000, 300, accepted) + _lot("b2", 1000, 900, rejected))
     one, other = found["v1/b1"], found["v1/b2"]
@@ -127,23 +140,26 @@ def test_wald_decides_at_his_lines() -> None:
     without a defect and reject after 2 of 2.
     """
     settings = AcceptanceConfig(aql_percent=1.0, good_share=0.01, bad_share=0.06)
-    lots = (("b1", 43, ()), ("b2", 44, ()), ("b3", 2, (1, 2)), ("b4", 240, (1, 2, 3, 100, 150, 180, 200)))
-    found = _lots([row for lot, reviewed, places in lots for row in _lot(lot, 1000, reviewed, places)], settings)
+    places = (1, 2, 3, 100, 150, 180, 200)
+    lots = (("b1", 1000, 43, ()), ("b2", 1000, 44, ()), ("b3", 1000, 2, (1, 2)), ("b4", 1000, 240, places))
+    lots = (*lots, ("b5", 240, 239, places), ("b6", 240, 240, places))
+    found = _lots([row for lot in lots for row in _lot(*lot)], settings)
     said = [found[f"v1/{lot}"].extra["sequential_decision"] for lot, *_ in lots]
-    # The last is between the lines after 3 times 80 reviews: 7 <= 0.02811 * 240 = 6.7 does not hold, so it is rejected.
-    assert said == ["continue", "accept", "reject", "reject"]
-    earlier = _lots(_lot("b4", 1000, 239, (1, 2, 3, 100, 150, 180, 200)), settings)["v1/b4"]
-    assert earlier.extra["sequential_decision"] == "continue"
+    # Between the lines the test goes on, however many reviews there are (or its risks would not be those asked for),
+    # until all of the lot is reviewed: 7 <= 0.02811 * 240 = 6.7 does not hold, so it is rejected.
+    assert said == ["continue", "accept", "reject", "continue", "continue", "reject"]
 
 
 def _series(outcomes: str, **texts: Any) -> Rows:
-    """A lot a day: `a` has no defect in 125 reviews, `r` 9, `c` 5 reviews.
+    """A lot a day: `a` has no defect in 125 reviews, `r` 9, `c` 5 reviews; `.` is a day without a lot.
 
     Nine are too many at 4 percent for the 80 reviews of either inspection.
     """
     rows: Rows = []
     for place, outcome in enumerate(outcomes):
         own = texts | {"business_date": DAY + timedelta(days=place)}
+        if outcome == ".":
+            continue
         if outcome in "ar":
             rows += _lot(f"b{place:02d}", 1000, 125, tuple(range(1, 10)) if outcome == "r" else (), **own)
         else:
@@ -192,10 +208,62 @@ def test_series_are_apart_and_in_order_of_date_and_batch() -> None:
     """Stops one vendor's lots from tightening another's inspection, and batches of one day from being out of order."""
     assert _inspections(_series("rra") + _series("ara", vendor="v2"), "v2") == "nnn"
     one_day = [row | {"business_date": DAY} for row in _series("rra")]
-    assert _inspections(one_day) == "nnt"
-    assert _inspections(one_day[::-1]) == "nnt"
+    # What is settled on a date counts from the next one.
+    assert _inspections(one_day + _series("...a")) == "nnnt"
+    assert _inspections(one_day[::-1] + _series("...a")) == "nnnt"
     other_queue = _series("rr") + [row | {"queue": "spam"} for row in _series("aaa")[-2:]]
     assert _inspections(other_queue) == "nnn"
+
+
+def _reviewed_later(rows: Rows, days: int) -> Rows:
+    return [row | {"reviewed_on": row["business_date"] + timedelta(days=days)} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "days", "expected"),
+    [
+        # The second rejected lot is settled a day or two after its own.
+        ("rraaaaaaa", 1, "nnntttttt"),
+        ("rraaaaaaaaa", 2, "nnnnttttttt"),
+        # The lots made before the switch, rejected under normal inspection, do not count under tightened inspection.
+        ("rrrraaaaaaaa", 2, "nnnntttttttn"),
+    ],
+)
+def test_a_lot_comes_under_the_inspection_known_when_it_was_made(outcomes: str, days: int, expected: str) -> None:
+    """Stops inspection from depending on what was reviewed on the lot's date or later."""
+    assert _inspections(_reviewed_later(_series(outcomes), days)) == expected
+
+
+def test_later_reviews_change_no_decision_and_no_inspection() -> None:
+    """Stops a published decision from flipping: night after night, rows about settled lots stay as they are.
+
+    Forty lots in a series are reviewed one to six days later, in parts; what is known on each night is a part of all.
+    """
+    rng = np.random.default_rng(3)
+    rows: Rows = []
+    for day in range(40):
+        made = DAY + timedelta(days=day)
+        rows += _lot(f"b{day:02d}", 1000, business_date=made)
+        share, place = rng.choice([0.02, 0.15]), 0
+        for later in sorted(rng.integers(1, 7, size=3).tolist()):
+            found = rng.random(int(rng.integers(10, 60))) < share
+            places = tuple(place + 1 + int(at) for at in np.flatnonzero(found))
+            on = {"business_date": made, "reviewed_on": made + timedelta(days=later)}
+            rows += _lot(f"b{day:02d}", 0, len(found), places, **on)[1:]
+            place += len(found)
+    published: dict[str, tuple[Any, ...]] = {}
+    seen = set()
+    for night in range(1, 47, 3):
+        known = [row for row in rows if row["reviewed_on"] <= DAY + timedelta(days=night)]
+        for lot, row in _lots(known).items():
+            said = _said(row, "inspection", "decision", "sample_size", "accept_number")
+            seen.add(said[:2])
+            # Which inspection a lot comes under is known on its date.
+            assert published.get(lot, said)[0] == said[0]
+            if published.get(lot, ("", "continue"))[1] != "continue":
+                assert said == published[lot]
+            published[lot] = said
+    assert {("normal", "accept"), ("normal", "reject"), ("tightened", "accept"), ("tightened", "reject")} <= seen
 
 
 def test_the_tightened_plan_is_the_printed_one() -> None:
@@ -205,28 +273,30 @@ def test_the_tightened_plan_is_the_printed_one() -> None:
     assert _said(row, "inspection", "sample_size", "accept_number", "decision") == ("tightened", 80, 5, "reject")
 
 
-def test_reviews_of_unequal_chance_decide_no_lot_of_their_queue_for_four_weeks() -> None:
-    """Stops a sample that prefers risky decisions from rejecting lots, and one queue's plan from silencing others.
-
-    The second lot's reviews have one chance, but those of its queue have not: two reviews cannot tell.
-    """
-    unequal = _lot("b1", 1000, 60, (), weight=20) + _lot("b1", 0, 40, tuple(range(1, 11)), weight=2)[1:]
-    rows = [
-        *unequal,
-        *_lot("b2", 1000, 100, vendor="v2"),
-        *_lot("b3", 1000, 100, queue="spam", weight=30),
-        *_lot("b4", 1000, 100, business_date=DAY + timedelta(days=29)),
-        *_lot("b6", 1000, 100, business_date=DAY + timedelta(days=28)),
-        *_lot("b5", 1000, 100, market="GB"),
-    ]
+def test_reviews_of_unstated_chance_decide_no_lot() -> None:
+    """Stops a lot from being decided by reviews of which nobody can say how they were picked."""
+    rows = [*_lot("b1", 1000, 100, (1, 2), sort="unstated"), *_lot("b2", 1000, 100, vendor="v2")]
     con = _mart(rows)
     found = by(read_mart(con, "lot_decisions", subject_kind="lot"), "subject")
-    for lot in ("v1/b1", "v2/b2", "v1/b6"):
-        said = _said(found[lot], "decision", "sequential_decision", "decision_reason")
-        assert said == (None, None, "unequal_sampling")
-        assert found[lot].reason == ""
-    for lot in ("v1/b3", "v1/b4", "v1/b5"):
-        assert _said(found[lot], "decision", "decision_reason") == ("accept", None)
+    said = _said(found["v1/b1"], "decision", "sequential_decision", "decision_reason", "sampled", "reviewed")
+    assert said == (None, None, "unstated_chances", 0, 100)
+    assert (found["v1/b1"].reason, found["v1/b1"].estimate) == ("", 0.02)
+    assert _said(found["v2/b2"], "decision", "decision_reason") == ("accept", None)
+    vendors = by(read_mart(con, "lot_decisions", period="all", subject="v1", market="AU", queue="hate"), "metric")
+    accepted = vendors["lots_accepted_share"]
+    assert (accepted.reason, accepted.method, accepted.n_items) == ("unstated_chances", "", 1)
+    assert vendors["lots_open_share"].estimate == 1
+
+
+def test_reviews_left_out_of_the_sample_decide_nothing_and_count_in_the_rate() -> None:
+    """Stops risky decisions, which are picked more often, from rejecting lots, and the rate from losing reviews."""
+    sampled = _lot("b1", 1000, 60, (), weight=20)
+    rows = sampled + _lot("b1", 0, 40, tuple(range(1, 11)), weight=2, sort="left_out")[1:]
+    con = _mart(rows)
+    (row,) = read_mart(con, "lot_decisions", subject_kind="lot")
+    said = _said(row, "reviewed", "sampled", "defects", "sample_defects", "decision", "sequential_decision")
+    # Sixty of the eighty reviews that the plan needs, none with a defect: eight of twenty could still reject.
+    assert said == (100, 60, 10, 0, "continue", "accept")
     # 10 defects of weight 2 among 60 reviews of weight 20 and 40 of weight 2; the interval is that of defect rates.
     sums = sums_of_classes(
         units=np.array([10.0, 30.0, 60.0]),
@@ -236,14 +306,9 @@ def test_reviews_of_unequal_chance_decide_no_lot_of_their_queue_for_four_weeks()
         is_finite=True,
     )
     interval = mean_interval(sums, largest_weight=np.array(20.0), is_finite=True)
-    row = found["v1/b1"]
     assert row.estimate == pytest.approx(20 / 1280, abs=1e-12)
     assert (row.ci_low, row.ci_high) == pytest.approx((float(interval.low), float(interval.high)), abs=1e-9)
     assert row.method == "wilson_effective"
-    vendors = by(read_mart(con, "lot_decisions", period="all", subject="v2", market="AU", queue="hate"), "metric")
-    accepted = vendors["lots_accepted_share"]
-    assert (accepted.reason, accepted.method, accepted.n_items) == ("unequal_sampling", "", 1)
-    assert vendors["lots_open_share"].estimate == 1
 
 
 def test_defect_rate_of_a_simple_random_sample_of_a_lot() -> None:
@@ -337,3 +402,72 @@ def test_the_risks_must_leave_room_for_a_test() -> None:
     """Stops settings that would fail in the night, when Wald's test is set up."""
     with pytest.raises(ValueError, match="less than 1"):
         AcceptanceConfig(producer_risk=0.5, consumer_risk=0.5)
+
+
+def _decisions_of_two_chances(lots: int) -> duckdb.DuckDBPyConnection:
+    """Facts of lots of 1,000 decisions: 500 picked with chance 0.3 and 500 with 0.1, as the plan of reviews does it.
+
+    The first have a defect with chance 5 %, the others with 15 %. Reviews come in random order.
+    """
+    rng = np.random.default_rng(5)
+    con = empty_warehouse()
+    con.execute((SQL_ROOT / "prelude.sql").read_text(encoding="utf-8"))
+    con.execute("create schema facts; create schema validated")
+    con.execute("create table facts.rejected_labels (business_date date, row_id varchar)")
+    con.execute(
+        "create table validated.valid_labels as select ? as business_date, 'AU' as market, 'hate' as queue, "
+        "'v1' as vendor, 'B' || (i // 1000) as batch_id, 'production' as stage, 'L' || i as row_id "
+        "from range(?) as r(i)",
+        [DAY, lots * 1000],
+    )
+    decision = np.arange(lots * 1000)
+    is_often = decision % 1000 < 500
+    is_defect = rng.random(len(decision)) < np.where(is_often, 0.05, 0.15)
+    # Of each pool of 500 so many with the smallest random number.
+    rank = np.argsort(np.argsort(rng.random((lots * 2, 500)), axis=1), axis=1).ravel()
+    picked = np.flatnonzero(rank < np.where(is_often, 150, 50))
+    reviews = {
+        "target": picked,
+        "category": np.where(is_defect[picked], "false_positive", "none"),
+        "p": np.where(is_often[picked], 0.3, 0.1),
+        "second": rng.permutation(len(picked)),
+    }
+    con.register("made", pa.table(reviews))
+    con.execute(
+        "create table facts.reviews as select ? as target_date, 'AU' as target_market, 'hate' as target_queue, "
+        "'v1' as vendor, 'B' || (target // 1000) as batch_id, 'L' || target as target_id, category as error_category, "
+        "case category when 'none' then '' else 'major' end as severity, p as inclusion_probability, "
+        "? as business_date, second as reviewed_at, 'a.csv' as file_name, second as row_number, "
+        "'label' as target_kind, 'production' as target_stage, 'random' as sampling from made",
+        [DAY, DAY + timedelta(days=1)],
+    )
+    return con
+
+
+def test_thinned_reviews_of_unequal_chances_decide_as_a_simple_random_sample() -> None:
+    """Stops thinning that still prefers some decisions, and plans whose errors are not those of their operating curve.
+
+    400 lots with 10 % of defects; seeded, four standard errors. All reviews unthinned would show 7.5 %, which the plan
+    of 80 with at most 7 defects accepts three times in four in place of less than one in two.
+    """
+    lots = 400
+    con = _decisions_of_two_chances(lots)
+    sql = (SQL_ROOT / "tallies" / "lot_counts.sql").read_text(encoding="utf-8")
+    span = {"start_date": DAY, "end_date": DAY, "restate_days": 28}
+    con.execute(f"create or replace table tallies.lot_counts as {sql}", span)
+    fill(con, "tallies.label_counts", [{"business_date": DAY}])
+    build_marts(con, sql_root=SQL_ROOT, config=config({"hate": ["yes", "no"]}, markets=("AU",)))
+    sums = "select sum(n), sum(n) filter (is_defect) from tallies.lot_counts where sort = 'review'"
+    kept, defects = con.execute(sums).fetchone() or (0, 0)
+    # Each lot: 50 of the rarely picked, and 150 of which one in three is kept.
+    assert kept == pytest.approx(100 * lots, abs=4 * np.sqrt(lots * 150 * 2 / 9))
+    assert defects / kept == pytest.approx(0.10, abs=4 * np.sqrt(0.09 / kept))
+    found = read_mart(con, "lot_decisions", subject_kind="lot")
+    said = [row.extra["decision"] for row in found]
+    assert len(said) == lots
+    # Lots differ at random in their defects, so that the sample's are binomial, whatever the size of the lot.
+    expected = float(scipy_stats.binom(80, 0.10).cdf(7))
+    decided = lots - said.count("continue")
+    assert decided > 0.98 * lots
+    assert said.count("accept") / decided == pytest.approx(expected, abs=4 * np.sqrt(0.25 / lots))
+    assert expected + 4 * np.sqrt(0.25 / lots) < scipy_stats.binom(80, 0.075).cdf(7)
