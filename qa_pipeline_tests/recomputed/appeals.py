@@ -9,9 +9,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from qa_pipeline_tests.recomputed.judged import weights
+from qa_pipeline_tests.recomputed.defect_rate import recompute as corrected
 
 COLUMNS = ["market", "queue", "subject_kind", "subject", "metric", "reference_kind", "estimate", "n_items"]
+CORRECTED = ("rater_kind", "vendor")
 KINDS = {"rater_kind": "rater_kind", "vendor": "vendor", "label": "label", "model_label": "label"}
 
 
@@ -19,29 +20,33 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Rows of period all: COLUMNS, one a market x queue (or ALL), subject, metric and reference_kind."""
     decided = _decisions(feeds["labels"], feeds["predictions"])
     appeals = _appeals(feeds["appeals"], feeds["labels"], feeds["predictions"])
-    reviews = _reviews(feeds["reviews"], feeds["labels"], feeds["predictions"])
     rows: list[tuple[object, ...]] = []
+    rates = corrected(feeds)
+    rates = rates[rates["metric"] == "defect_rate_corrected"]
+    wrong = rates.set_index(["market", "queue", "subject_kind", "subject"])["estimate"].to_dict()
     if appeals.empty:
         return pd.DataFrame(columns=COLUMNS)
     markets, queues = ([*sorted(decided[name].unique()), "ALL"] for name in ("market", "queue"))
     for market, queue, (kind, column) in product(markets, queues, KINDS.items()):
-        parts = [_about(_in(each, market, queue), kind) for each in (decided, appeals, reviews)]
+        parts = [_about(_in(each, market, queue), kind) for each in (decided, appeals)]
         with_appeals = set(parts[1]["rater_kind"])
         chosen = [part[part["rater_kind"].isin(with_appeals)] for part in parts]
         for subject in sorted(set(chosen[0][column]) | set(chosen[1][column])):
             own = [part[part[column] == subject] for part in chosen]
-            for metric, reference, estimate, n in _figures(*own):
+            rate = wrong.get((market, queue, kind, subject), np.nan)
+            for metric, reference, estimate, n in _figures(*own, rate):
+                if reference == "qa" and kind not in CORRECTED:
+                    continue
                 rows.append((market, queue, kind, subject, metric, reference, estimate, n))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _figures(decided: pd.DataFrame, appeals: pd.DataFrame, reviews: pd.DataFrame) -> list[tuple[str, str, float, int]]:
+def _figures(decided: pd.DataFrame, appeals: pd.DataFrame, wrong: float) -> list[tuple[str, str, float, int]]:
     n = len(decided)
     last = appeals[appeals["is_last"]]
     low = last["is_overturned"].sum() / n if n else np.nan
     high = (last["is_overturned"].sum() + n - len(last)) / n if n else np.nan
-    wrong = np.average(reviews["is_defect"], weights=reviews["weight"]) if len(reviews) else np.nan
-    narrowed = max(wrong, low) if wrong < high else high if len(reviews) else np.nan
+    narrowed = np.nan if np.isnan(wrong) else max(wrong, low) if wrong < high else high
     return [
         ("overturn_rate", "", appeals["is_overturned"].mean() if len(appeals) else np.nan, len(appeals)),
         ("appeal_rate", "", len(last) / n if n else np.nan, n),
@@ -95,16 +100,4 @@ def _appeals(appeals: pd.DataFrame, labels: pd.DataFrame, predictions: pd.DataFr
     found["is_overturned"] = found["outcome"].isin(["overturned", "partial"])
     found = found.sort_values(["business_date", "filed_at"], kind="stable")
     found["is_last"] = ~found.duplicated(["target_kind", "target_id"], keep="last")
-    return found
-
-
-def _reviews(reviews: pd.DataFrame, labels: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    if reviews.empty:
-        return pd.DataFrame(columns=["rater_kind", "vendor", "label", "market", "queue", "weight", "is_defect"])
-    random = reviews[reviews["sampling"] == "random"].drop(columns=["market", "queue"])
-    random = random.sort_values(["reviewed_at", "business_date"], kind="stable")
-    random = random.drop_duplicates(["target_kind", "target_id"])
-    found = random.merge(_targets(labels, predictions), on=["target_kind", "target_id"])
-    found["weight"] = weights(found["inclusion_probability"])
-    found["is_defect"] = found["error_category"] != "none"
     return found

@@ -14,6 +14,7 @@ from qa_pipeline_tests.recomputed.judged import (
 )
 from qa_pipeline_tests.recomputed.qa_accuracy import COLUMNS, shares, verdicts
 
+Errors = dict[tuple[str, str, str], dict[str, float]]
 SEVERITIES = {"critical": 10, "major": 5, "minor": 1}
 CATEGORIES = ("false_positive", "false_negative", "wrong_policy", "technical")
 PEOPLE = {
@@ -75,6 +76,41 @@ def _figures(own: pd.DataFrame) -> dict[str, float]:
     return found | {f"defect_rate_{name}": weight / total for name, weight in weight_of.items()}
 
 
+def _true_rate(own: pd.DataFrame, qa: dict[str, float] | None) -> float:
+    """Rogan and Gladen's rate of blind reviews, not clipped; NaN where QA's errors are not known or say nothing."""
+    if qa is None:
+        return float("nan")
+    informed = qa["qa_sensitivity"] + qa["qa_specificity"] - 1
+    is_defect = own["error_category"] != "none"
+    apparent = own.loc[is_defect, "weight"].sum() / own["weight"].sum()
+    return (apparent + qa["qa_specificity"] - 1) / informed if informed > 0 else float("nan")
+
+
+def _is_known(qa: dict[str, float] | None) -> bool:
+    return qa is not None and not pd.isna(qa["qa_sensitivity"])
+
+
+def _corrected(blind: pd.DataFrame, errors: Errors) -> float:
+    """The mean of corrected market x queue by decisions; a queue whose own errors lack somewhere borrows within it."""
+    kind = blind["kind"].iloc[0]
+    cells = dict(list(blind.groupby(["cell_market", "cell_queue"])))
+    if len(cells) == 1:
+        ((market, queue),) = cells
+        rate = _true_rate(blind, errors.get((market, queue, kind)))
+        return rate if pd.isna(rate) else min(max(rate, 0.0), 1.0)
+    total = 0.0
+    for queue, of_queue in blind.groupby("cell_queue"):
+        own = {cell: part for cell, part in cells.items() if cell[1] == queue}
+        if all(_is_known(errors.get((*cell, kind))) for cell in own):
+            rates = [(_true_rate(part, errors[*cell, kind]), part["weight"].sum()) for cell, part in own.items()]
+        else:
+            rates = [(_true_rate(of_queue, errors.get(("ALL", queue, kind))), of_queue["weight"].sum())]
+        total += sum(rate * weight for rate, weight in rates)
+    rate = total / blind["weight"].sum()
+    # Outside 0 to 1 the mart may also say that the verdicts contradict each other, and give nothing.
+    return rate if pd.isna(rate) else min(max(rate, 0.0), 1.0)
+
+
 def recompute(feeds: Feeds) -> pd.DataFrame:
     """Every figure of period all."""
     reviewed = _reviewed(feeds)
@@ -83,20 +119,13 @@ def recompute(feeds: Feeds) -> pd.DataFrame:
     judged = rolled_up(verdicts(feeds))
     errors = {place: shares(own) for place, own in judged.groupby(["market", "queue", "kind"])}
     lines: list[tuple[object, ...]] = []
-    for place, own in rolled_up(reviewed).groupby(["market", "queue", "subject_kind", "subject"]):
+    apart = reviewed.assign(cell_market=reviewed["market"], cell_queue=reviewed["queue"])
+    for place, own in rolled_up(apart).groupby(["market", "queue", "subject_kind", "subject"]):
         market, queue, subject_kind, subject = place
-        figures = _figures(own)
-        qa = errors.get((market, queue, own["kind"].iloc[0]))
         if subject_kind in CORRECTED:
             blind = own[own["is_blind"].astype(bool)]
-            rate = float("nan")
-            if qa is not None and len(blind):
-                informed = qa["qa_sensitivity"] + qa["qa_specificity"] - 1
-                apparent = _figures(blind)["defect_rate"]
-                rate = (apparent + qa["qa_specificity"] - 1) / informed if informed > 0 else rate
-            # Outside 0 to 1 the mart may also say that the verdicts contradict each other, and give nothing.
-            rate = min(max(rate, 0.0), 1.0)
+            rate = _corrected(blind, errors) if len(blind) else float("nan")
             lines.append((market, queue, subject_kind, subject, "defect_rate_corrected", "qa", rate, len(blind)))
-        for metric, estimate in figures.items():
+        for metric, estimate in _figures(own).items():
             lines.append((market, queue, subject_kind, subject, metric, "qa", estimate, len(own)))
     return pd.DataFrame(lines, columns=COLUMNS)

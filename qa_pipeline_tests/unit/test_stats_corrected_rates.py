@@ -205,7 +205,8 @@ def test_inside_0_and_1_the_unclipped_rate_is_the_clipped_one(events: int, caugh
     parts = {"sensitivity": share(caught / 20, 20), "specificity": share(left / 200, 200)}
     clipped = corrected_rate(share(events / 400, 400), **parts)
     free = unclipped_rate(share(events / 400, 400), **parts)
-    assert np.clip(free.value, 0, 1) == pytest.approx(float(clipped.estimate), nan_ok=True)
+    if not clipped.is_contradicted:
+        assert np.clip(free.value, 0, 1) == pytest.approx(float(clipped.estimate))
     if free.interval.low > 0 and free.interval.high < 1:
         ends = (float(clipped.interval.low), float(clipped.interval.high))
         assert (free.interval.low, free.interval.high) == pytest.approx(ends)
