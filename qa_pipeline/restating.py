@@ -242,7 +242,8 @@ def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end
     )
     of_reviews = ("review_counts", "reviewer_outcomes", "lot_counts", "label_outcomes", "prediction_outcomes")
     nodes = of_reviews if name == "reviews" else ("appeal_counts",)
-    staleness.mark(con, nodes, dates, {"start": start, "end": end})
+    span: dict[str, object] = {"start": start, "end": end}
+    staleness.mark(con, nodes, dates, span)
     if name == "reviews":
         # One verdict of a decision counts: another may take its place.
         same = "o.target_kind = v.target_kind and o.target_id = v.target_id and o.target_date = v.target_date"
@@ -251,7 +252,7 @@ def _mark_targets(con: duckdb.DuckDBPyConnection, name: str, *, start: date, end
             f"and exists (select 1 from facts.reviews as v where {same} and v.business_date between $start and $end)"
         )
         around = {"first": start - timedelta(days=restate_days), "last": end + timedelta(days=restate_days)}
-        staleness.mark(con, ("reviewer_outcomes",), others, {"start": start, "end": end} | around)
+        staleness.mark(con, ("reviewer_outcomes",), others, span | around)
 
 
 def _mark_arbitrated(con: duckdb.DuckDBPyConnection, *, start: date, end: date, restate_days: int) -> None:

@@ -34,7 +34,7 @@ def recompute(feeds: dict[str, pd.DataFrame]) -> pd.DataFrame:
         for subject in sorted(set(chosen[0][column]) | set(chosen[1][column])):
             own = [part[part[column] == subject] for part in chosen]
             rate = wrong.get((market, queue, kind, subject), np.nan)
-            for metric, reference, estimate, n in _figures(*own, rate):
+            for metric, reference, estimate, n in _figures(own[0], own[1], rate):
                 if reference == "qa" and kind not in CORRECTED:
                     continue
                 rows.append((market, queue, kind, subject, metric, reference, estimate, n))

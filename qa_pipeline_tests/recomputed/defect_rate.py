@@ -96,7 +96,7 @@ def _corrected(blind: pd.DataFrame, errors: Errors) -> float:
     cells = dict(list(blind.groupby(["cell_market", "cell_queue"])))
     if len(cells) == 1:
         ((market, queue),) = cells
-        rate = _true_rate(blind, errors.get((market, queue, kind)))
+        rate = _true_rate(blind, errors.get((str(market), str(queue), kind)))
         return rate if pd.isna(rate) else min(max(rate, 0.0), 1.0)
     total = 0.0
     for queue, of_queue in blind.groupby("cell_queue"):
@@ -104,7 +104,7 @@ def _corrected(blind: pd.DataFrame, errors: Errors) -> float:
         if all(_is_known(errors.get((*cell, kind))) for cell in own):
             rates = [(_true_rate(part, errors[*cell, kind]), part["weight"].sum()) for cell, part in own.items()]
         else:
-            rates = [(_true_rate(of_queue, errors.get(("ALL", queue, kind))), of_queue["weight"].sum())]
+            rates = [(_true_rate(of_queue, errors.get(("ALL", str(queue), kind))), of_queue["weight"].sum())]
         total += sum(rate * weight for rate, weight in rates)
     rate = total / blind["weight"].sum()
     # Outside 0 to 1 the mart may also say that the verdicts contradict each other, and give nothing.
@@ -117,7 +117,9 @@ def recompute(feeds: Feeds) -> pd.DataFrame:
     if reviewed.empty:
         return pd.DataFrame(columns=COLUMNS)
     judged = rolled_up(verdicts(feeds))
-    errors = {place: shares(own) for place, own in judged.groupby(["market", "queue", "kind"])}
+    errors: Errors = {}
+    for (market, queue, kind), own in judged.groupby(["market", "queue", "kind"]):
+        errors[str(market), str(queue), str(kind)] = shares(own)
     lines: list[tuple[object, ...]] = []
     apart = reviewed.assign(cell_market=reviewed["market"], cell_queue=reviewed["queue"])
     for place, own in rolled_up(apart).groupby(["market", "queue", "subject_kind", "subject"]):

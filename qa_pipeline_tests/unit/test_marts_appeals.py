@@ -77,7 +77,7 @@ def _arbitrated(con: duckdb.DuckDBPyConnection, *, caught: int, missed: int, **t
     outcomes = ((caught, True, "defect"), (missed, False, "defect"), (500, False, "none"))
     rows = [
         {"n": n, "is_called": is_called, "found": found, "arbitration_sampling": "random"}
-        | {"weight_ppm": n * 1_000_000, "weight_sq_ppm": n * 1_000_000}
+        | {"weight_ppm": n * 1_000_000, "weight_sq_ppm": n * 1_000_000, "sampling": "random"}
         | texts
         for n, is_called, found in outcomes
     ]

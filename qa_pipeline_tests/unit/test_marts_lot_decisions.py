@@ -141,8 +141,8 @@ def test_wald_decides_at_his_lines() -> None:
     """
     settings = AcceptanceConfig(aql_percent=1.0, good_share=0.01, bad_share=0.06)
     places = (1, 2, 3, 100, 150, 180, 200)
-    lots = (("b1", 1000, 43, ()), ("b2", 1000, 44, ()), ("b3", 1000, 2, (1, 2)), ("b4", 1000, 240, places))
-    lots = (*lots, ("b5", 240, 239, places), ("b6", 240, 240, places))
+    lots: list[tuple[str, int, int, tuple[int, ...]]] = [("b1", 1000, 43, ()), ("b2", 1000, 44, ())]
+    lots += [("b3", 1000, 2, (1, 2)), ("b4", 1000, 240, places), ("b5", 240, 239, places), ("b6", 240, 240, places)]
     found = _lots([row for lot in lots for row in _lot(*lot)], settings)
     said = [found[f"v1/{lot}"].extra["sequential_decision"] for lot, *_ in lots]
     # Between the lines the test goes on, however many reviews there are (or its risks would not be those asked for),

@@ -254,8 +254,8 @@ def test_each_place_and_kind_is_corrected_by_its_own_verdicts() -> None:
 def _judged(queue: str, *, sensitivity: float, specificity: float, n: int = 1000, **texts: Any) -> list[Row]:
     """`n` defects and `n` right decisions, all arbitrated, of which QA caught and left alone those shares."""
     caught, left = round(n * sensitivity), round(n * specificity)
-    outcomes = ((caught, "defect", "defect"), (n - caught, "none", "defect"))
-    outcomes += ((left, "none", "none"), (n - left, "defect", "none"))
+    outcomes = [(caught, "defect", "defect"), (n - caught, "none", "defect")]
+    outcomes += [(left, "none", "none"), (n - left, "defect", "none")]
     return [_verdicts(*outcome, queue=queue, **texts) for outcome in outcomes]
 
 
