@@ -4,8 +4,8 @@
 -- Source:  tallies.lot_counts.
 -- Units:   decisions, reviews and defects are counts, sampled the reviews in the sample of equal chances, unstated
 --          those of unknown ones; place = rank of a defect in that sample, from 1; reviewed_on = days from 1970-01-01
---          to the review; weight and weight_squared = sums of 1/p and 1/p^2 of the reviews, largest_weight = the largest 1/p;
---          in 1e-6.
+--          to the review; weight and weight_squared = sums of 1/p and 1/p^2 of the reviews, largest_weight = the
+--          largest 1/p; in 1e-6.
 select
     business_date,
     market,
