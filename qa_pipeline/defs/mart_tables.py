@@ -187,7 +187,7 @@ RANKINGS = {
         days=0,
         order="estimate - n_items desc",
     ),
-    "appeals": Ranking(
+    "appeal_rates": Ranking(
         title="overturned appeals by vendor, surest high first (28 days)",
         metric="overturn_rate",
         period="trailing_28d",

@@ -14,7 +14,7 @@ from qa_pipeline.marts import (
     accuracy,
     agreement,
     agreement_change,
-    appeals,
+    appeal_rates,
     calibration,
     confusion_pairs,
     control_chart,
@@ -63,7 +63,7 @@ MARTS: dict[str, Mart] = {
         control_chart.MART,
         signals.MART,
         qa_accuracy.MART,
-        appeals.MART,
+        appeal_rates.MART,
         gold_health.MART,
         drift.MART,
         lot_decisions.MART,
@@ -151,7 +151,9 @@ def _figures(
         "vendor_funnel": [(few, vendor_funnel.vendor_funnel_figures(reviews, windows=few))],
         "control_chart": control.chart,
         "signals": control.signals,
-        "appeals": appeals.appeal_figures(con, defects, sql_root=sql_root, windows=windows, label_windows=few),
+        "appeal_rates": appeal_rates.appeal_figures(
+            con, defects, sql_root=sql_root, windows=windows, label_windows=few
+        ),
         "gold_health": gold_health.gold_health_figures(con, sql_root=sql_root, config=config, windows=few),
         "drift": [
             (windows, label_drift_figures(labels, windows=windows)),

@@ -35,7 +35,8 @@ def verdicts(feeds: Feeds) -> pd.DataFrame:
     is_other = found["its_verdict_label"] != found["decided"]
     is_missed = ~is_called & found["its_error_category"].notna() & (found["its_error_category"] != "none")
     is_random = found["its_sampling"] == "random"
-    weight = weights(found["inclusion_probability"]) * weights(found["its_inclusion_probability"])
+    chances = [found[name].astype(float).fillna(1.0) for name in ("inclusion_probability", "its_inclusion_probability")]
+    weight = weights(chances[0] * chances[1])
     return found.assign(
         is_called=is_called,
         is_arbitrated=is_random,

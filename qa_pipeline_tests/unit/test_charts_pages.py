@@ -379,7 +379,7 @@ def test_a_market_says_what_is_behind_its_defects(pages: list[Path]) -> None:
         "Vendors against their own past: all 3 watched are in control.",
         "QA is not truth: corrected for QA\u2019s own errors the defect rate is 4.7% (3.1\u20136.8%).",
         "none of QA\u2019s blind verdicts was reviewed again",
-        "severity-weighted defects per 1,000 decisions (122\u2013190); wrong policy is the commonest type",
+        "severity-weighted defects per 1,000 decisions (121\u2013190); wrong policy is the commonest type",
         "The label violating is found less often than the label ok, by gold answers",
         "Known answers may have leaked",
         "One key is perhaps wrong: item-4711, the key says unclear",

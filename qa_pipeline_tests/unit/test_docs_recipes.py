@@ -115,14 +115,14 @@ def _defects(con: duckdb.DuckDBPyConnection) -> None:
                 _weighted(review | {"error_category": "false_positive"}, found),
             ]
     fill(con, "tallies.review_counts", reviews)
-    verdict = JP_SPAM | {"business_date": NEWEST_WEEK, "arbitration_sampling": "random"}
+    verdict = JP_SPAM | {"business_date": NEWEST_WEEK, "sampling": "random", "arbitration_sampling": "random"}
     sorts = {(True, "defect"): 40, (True, "none"): 10, (False, "none"): 90}
     outcomes = [_weighted(verdict | {"is_called": called, "found": what}, n) for (called, what), n in sorts.items()]
     fill(con, "tallies.reviewer_outcomes", outcomes)
 
 
 def _lots(con: duckdb.DuckDBPyConnection) -> None:
-    """Lots of 100 decisions in JP spam, 20 reviews each by the plan; one in BR spam with unequal chances."""
+    """Lots of 100 decisions in JP spam, 20 reviews each by the plan; one in BR spam with chances unstated."""
     lot: dict[str, Any] = JP_SPAM | {
         "business_date": NEWEST_WEEK,
         "n": 100,
@@ -131,7 +131,7 @@ def _lots(con: duckdb.DuckDBPyConnection) -> None:
         "max_weight_ppm": 0,
     }
     bad, short = lot | {"lot": "bad"}, lot | {"lot": "short"}
-    unequal = lot | {"market": "BR", "lot": "unequal"}
+    unstated = lot | {"market": "BR", "lot": "unstated"}
     review: dict[str, Any] = {"sort": "review"}
     rows: list[Row] = [
         bad,
@@ -139,8 +139,8 @@ def _lots(con: duckdb.DuckDBPyConnection) -> None:
         *(_weighted(bad | review | {"severity": "major", "place": place}, 1) for place in range(1, 7)),
         short,
         _weighted(short | review, 8),
-        unequal,
-        unequal | review | {"n": 2, "weight_ppm": 11_000_000, "weight_sq_ppm": 101_000_000},
+        unstated,
+        _weighted(unstated | {"sort": "unstated"}, 2),
     ]
     fill(con, "tallies.lot_counts", [dict(row) | {"max_weight_ppm": 10_000_000} for row in rows])
 

@@ -1,4 +1,4 @@
-"""marts.appeals once more, from landed rows with plain pandas, for period all.
+"""marts.appeal_rates once more, from landed rows with plain pandas, for period all.
 
 Nothing of the pipeline is used. overturn_rate_all has no estimate. Where the mart says `contradicted` or
 `no_comparison` it has none either, and here there is one.

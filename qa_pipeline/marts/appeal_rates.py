@@ -1,4 +1,4 @@
-"""`marts.appeals`: how often appeals overturn decisions, and what that says of the decisions nobody appealed.
+"""`marts.appeal_rates`: how often appeals overturn decisions, and what that says of the decisions nobody appealed.
 
 Which decisions and appeals are counted belongs here; the bounds are `stats.selection_bounds`.
 """
@@ -52,7 +52,7 @@ _COMMENT = (
     "week, all and the newest trailing_28d only. Intervals of shares: Wilson, each appeal and decision by itself."
 )
 MART = Mart(
-    name="appeals",
+    name="appeal_rates",
     comment=_COMMENT,
     queries=("appealed_decisions", "defect_slices"),
     headline=Headline("rater_kind", "human", "overturn_rate", NO_ASSUMPTION),
@@ -106,7 +106,7 @@ def appeal_figures(
     windows: Windows,
     label_windows: Windows,
 ) -> list[tuple[Windows, list[Figures]]]:
-    """Figures of marts.appeals from the tallies of appeals and labels, with the windows that they index.
+    """Figures of marts.appeal_rates from the tallies of appeals and labels, with the windows that they index.
 
     `defects` are the figures of marts.defect_rate over the same windows.
     """

@@ -1,4 +1,4 @@
-"""marts.appeals: overturn rates, bounds on what was not appealed, and the tally that they come from."""
+"""marts.appeal_rates: overturn rates, bounds on what was not appealed, and the tally that they come from."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ def _appeals(con: duckdb.DuckDBPyConnection, **outcomes: int) -> None:
 
 def _rows(con: duckdb.DuckDBPyConnection, subject: str, **wanted: str) -> dict[Any, MartRow]:
     place = {"period": "all", "market": "AU", "queue": "hate", "subject": subject} | wanted
-    return by(read_mart(con, "appeals", **place), "metric", "reference_kind")
+    return by(read_mart(con, "appeal_rates", **place), "metric", "reference_kind")
 
 
 def _reviews(con: duckdb.DuckDBPyConnection, *, defects: int, reviews: int, **texts: Any) -> None:
@@ -171,7 +171,7 @@ def test_models_are_apart_from_people() -> None:
     by_label = _rows(con, "yes", subject_kind="model_label")
     assert by_label[("appeal_rate", "")].estimate == pytest.approx(5 / 200)
     assert _rows(con, "no", subject_kind="model_label")[("overturn_rate", "")].reason == "no_data"
-    assert not read_mart(con, "appeals", subject_kind="model_label", period="day")
+    assert not read_mart(con, "appeal_rates", subject_kind="model_label", period="day")
 
 
 def test_where_nobody_appeals_nothing_is_said_and_beside_others_a_0_has_an_interval() -> None:
@@ -185,8 +185,8 @@ def test_where_nobody_appeals_nothing_is_said_and_beside_others_a_0_has_an_inter
     assert other[("appeal_rate", "")].estimate == 0
     assert 0 < other[("appeal_rate", "")].ci_high < 0.1
     assert (other[("overturn_rate", "")].reason, other[("overturn_rate", "")].n_items) == ("no_data", 0)
-    assert {row.period_start for row in read_mart(con, "appeals", period="day")} == {DAY}
-    (spam,) = read_mart(con, "appeals", market="AU", queue="spam")
+    assert {row.period_start for row in read_mart(con, "appeal_rates", period="day")} == {DAY}
+    (spam,) = read_mart(con, "appeal_rates", market="AU", queue="spam")
     assert (spam.metric, spam.reason) == ("overturn_rate", "no_data")
 
 
