@@ -108,7 +108,6 @@ def zencrowd_reviewed(home: Home) -> Home:
 
 def build(home: Home) -> None:
     """Load, restate and build the marts of everything landed; nothing may be left out."""
-    (home.config / "quality.toml").write_text(QUALITY, encoding="utf-8")
     config = load_config(home)
     with warehouse.working(home, config) as con:
         for feed, day in loading.pending(con, home=home, config=config):

@@ -54,7 +54,7 @@ _COMMENT = (
 MART = Mart(
     name="appeal_rates",
     comment=_COMMENT,
-    queries=("appealed_decisions", "defect_slices"),
+    queries=("appealed_decisions", "defect_blind", "defect_slices", "qa_verdicts"),
     headline=Headline("rater_kind", "human", "overturn_rate", NO_ASSUMPTION),
     source=Source("appeal_counts"),
 )

@@ -82,7 +82,7 @@ class WeightedSums:
 
     def where(self, chosen: BoolArray) -> "WeightedSums":
         """The sums of the chosen cells."""
-        return WeightedSums(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
+        return WeightedSums(*(each[chosen] for each in self.columns()))
 
 
 def sums_of_classes(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from qa_pipeline.stats.jackknife import FloatArray, IntArray
+from qa_pipeline.stats.jackknife import BoolArray, FloatArray, IntArray
 
 DateArray: TypeAlias = npt.NDArray[np.datetime64]
 PERIODS = ("all", "day", "trailing_28d", "week")
@@ -48,13 +48,13 @@ class Windows:
 
     def of_period(self, period: str) -> "Windows":
         """The windows of one of PERIODS, over the same slots."""
-        chosen = self.period == PERIODS.index(period)
-        names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+        return self._where(self.period == PERIODS.index(period))
 
     def without_period(self, period: str) -> "Windows":
         """The windows of the other periods, over the same slots."""
-        chosen = self.period != PERIODS.index(period)
+        return self._where(self.period != PERIODS.index(period))
+
+    def _where(self, chosen: BoolArray) -> "Windows":
         names = ("period", "start", "end", "first", "stop", "baseline_first", "baseline_stop")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 

@@ -9,31 +9,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from qa_pipeline import loading, quarantining, restating, warehouse
-from qa_pipeline.config import load_config
 from qa_pipeline.importing.runner import import_files
-from qa_pipeline.marts.build import build_marts
-from qa_pipeline.settings import Home, project_root
+from qa_pipeline.settings import Home
 from qa_pipeline_tests.import_support import MAPPINGS, SHARED_DATA, needs_shared_data
+from qa_pipeline_tests.landed_frames import build
 
 pytestmark = needs_shared_data
 
 # Tolerance of reference_figures.csv: it gives six decimals.
 TOLERANCE = 1e-6
 Rows = list[tuple[object, ...]]
-
-
-def _build(home: Home) -> None:
-    """Load, restate and build marts of everything landed; the ledger must add up."""
-    config = load_config(home)
-    with warehouse.working(home, config) as con:
-        for feed, day in loading.pending(con, home=home, config=config):
-            result = loading.load_partition(con, home=home, config=config, feed=feed, business_date=day)
-            assert result.blocked_by == ()
-            assert result.rows_quarantined == 0
-        assert restating.restate(con, config=config).blocked_by == ()
-        assert quarantining.unbalanced_files(con) == []
-        build_marts(con, sql_root=project_root() / "sql", config=config)
 
 
 def _query(home: Home, sql: str, parameters: Sequence[object] = ()) -> Rows:
@@ -51,7 +36,7 @@ def _import(home: Home, *imports: tuple[str, str, str]) -> None:
 def crehate(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("crehate") / "home").prepare()
     _import(home, ("labels", "crehate_labels.toml", "crehate/labels.csv"))
-    _build(home)
+    build(home)
     return home
 
 
@@ -63,7 +48,7 @@ def zencrowd(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("labels", "zencrowd_labels.toml", "zencrowd/labels.csv"),
         ("gold", "zencrowd_gold.toml", "zencrowd/gold.csv"),
     )
-    _build(home)
+    build(home)
     return home
 
 
@@ -171,7 +156,7 @@ def test_every_annotation_of_a_label_studio_export_is_accounted_for(tmp_path: Pa
     export = SHARED_DATA / "exports" / "label_studio" / "export.json"
     summary = import_files(home, feed="labels", mapping="label_studio_labels", files=[export])
     assert summary.rows_exploded == summary.rows_written + summary.rows_dropped + summary.rows_rejected
-    _build(home)
+    build(home)
     stages = _query(home, "select stage, count(*) from validated.valid_labels group by all order by all")
     assert stages == [("expert", 2), ("production", 121)]
     assert summary.rows_written == 123

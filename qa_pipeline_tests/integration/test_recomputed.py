@@ -12,7 +12,7 @@ import pytest
 from qa_pipeline.settings import Home
 from qa_pipeline_tests import recomputed
 from qa_pipeline_tests.import_support import SHARED_DATA
-from qa_pipeline_tests.landed_frames import build, read_landed, simulated_weeks, zencrowd_reviewed
+from qa_pipeline_tests.landed_frames import QUALITY, build, read_landed, simulated_weeks, zencrowd_reviewed
 
 MODULES = {
     module.name: importlib.import_module(f"{recomputed.__name__}.{module.name}")
@@ -40,6 +40,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip(f"the shared data is absent: {SHARED_DATA}")
     home = Home(tmp_path_factory.mktemp(request.param) / "home").prepare()
     HOMES[request.param](home)
+    (home.config / "quality.toml").write_text(QUALITY, encoding="utf-8")
     build(home)
     return Built(which=request.param, home=home, feeds=read_landed(home))
 

@@ -7,7 +7,7 @@ is one. Labels that were declared and never decided are not known here.
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -109,7 +109,7 @@ def _of_cell(market: str, queue: str, decided: pd.DataFrame, known: pd.DataFrame
     return rows
 
 
-def _of_keys(kind: str, subject: str, known: pd.DataFrame, add) -> None:  # type: ignore[no-untyped-def]
+def _of_keys(kind: str, subject: str, known: pd.DataFrame, add: Callable[..., None]) -> None:
     if known.empty:
         return
     firsts = known[known["exposure"] == 1]
@@ -134,7 +134,8 @@ def _pairs(known: pd.DataFrame) -> pd.DataFrame:
 def _disagreements(looks: pd.DataFrame) -> list[tuple[str, str, int, int, int]]:
     """Item, known answer, decisions for the commonest other label, all, and for the known answer."""
     # The item's replicate, which is left out with it: the first 15 digits of its MD5, modulo 20.
-    looks = looks.assign(replicate=[int(hashlib.md5(i.encode()).hexdigest()[:15], 16) % 20 for i in looks["item_id"]])  # noqa: S324
+    hashed = [hashlib.md5(item.encode(), usedforsecurity=False).hexdigest() for item in looks["item_id"]]
+    looks = looks.assign(replicate=[int(text[:15], 16) % 20 for text in hashed])
     good: dict[int, set[str]] = {}
     for replicate in looks["replicate"].unique():
         others = looks[looks["replicate"] != replicate].groupby("annotator_id")["is_right"].agg(["size", "mean"])
